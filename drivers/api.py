@@ -1,0 +1,212 @@
+"""The contract between a device driver and whoever runs it.
+
+A driver is plain data and pure functions.  It opens nothing, waits for nothing and
+reads no clock: it yields operations, or is fed what came, and answers with samples.
+This module imports the standard library only, and so does every driver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
+
+
+class DeviceError(Exception):
+    """What the outside world did to us.  Anything else that leaves a driver is a bug."""
+
+
+class NoAnswer(DeviceError):
+    """Nobody answered: NACK, timeout, unplugged.  Worth another try."""
+
+
+class BadFrame(DeviceError):
+    """Bytes came, but they are no valid frame.  Drop, count, go on."""
+
+
+class BadValue(DeviceError):
+    """A valid frame held a value this device cannot produce."""
+
+
+class WrongDevice(DeviceError):
+    """Something else lives at this address.  No retry helps; a person must look."""
+
+
+Value: TypeAlias = float | int | bool | str
+V = TypeVar("V", bound=Value)
+KINDS: dict[str, tuple[type, ...]] = {"float": (float, int), "int": (int,), "flag": (bool,), "choice": (str,)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantity:
+    """One thing a device measures or sets: a symbol, made once, equal to itself only.
+    Names and units come from ``drivers.quantities``."""
+
+    name: str
+    unit: str = ""
+    kind: Literal["float", "int", "flag", "choice", "text"] = "float"
+    low: float = 0
+    high: float = 0
+    digits: int = 0
+    choices: tuple[str, ...] = ()
+    writable: bool = False
+
+    def check(self, value: V) -> V:
+        """Give *value* back, or raise BadValue when this quantity cannot have it."""
+        if not isinstance(value, KINDS.get(self.kind, str)) or isinstance(value, bool) != (self.kind == "flag"):
+            raise BadValue(f"{self.name} {value!r} is no {self.kind}")
+        if self.kind == "choice" and value not in self.choices:
+            raise BadValue(f"{self.name} {value!r} is none of {', '.join(self.choices)}")
+        if self.kind in ("float", "int") and not self.low <= float(value) <= self.high:  # NaN compares false
+            raise BadValue(f"{self.name} {value:g} {self.unit} not in {self.low:g}..{self.high:g}")
+        return value
+
+
+Sample: TypeAlias = Mapping[Quantity, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Write *write*, then, with a repeated start, read *read* bytes.  Either may be empty."""
+
+    write: bytes = b""
+    read: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Write *write* and wait for one answer.  *frame* is shown the bytes that came: it gives the
+    length of the answer they begin with, 0 for "more", or raises BadFrame: none begins here."""
+
+    write: bytes
+    frame: Callable[[bytes], int]
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class SetLines:
+    """Drive output lines: the name of each in the driver's link, and its electrical level."""
+
+    levels: tuple[tuple[str, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Leave the bus to others for *seconds*."""
+
+    seconds: float
+
+
+R = TypeVar("R")
+Operation: TypeAlias = Transfer | Ask | SetLines
+Talk: TypeAlias = Generator[Operation | Sleep, bytes, R]
+
+
+@dataclass(frozen=True, slots=True)
+class I2C:
+    """A chip on an I2C bus, at one of *addresses*; the first is what it comes with."""
+
+    addresses: tuple[int, ...]
+    operations: ClassVar[tuple[type, ...]] = (Transfer, Sleep)
+
+
+@dataclass(frozen=True, slots=True)
+class Serial:
+    """A device on a serial port, and how the port is set when the user says nothing."""
+
+    baud: int
+    parity: Literal["N", "E", "O"] = "N"
+    stop_bits: Literal[1, 2] = 1
+    operations: ClassVar[tuple[type, ...]] = (Ask, Sleep)
+
+
+@dataclass(frozen=True, slots=True)
+class GPIO:
+    """Lines of a GPIO chip.  *lines* are their names in the configuration (``line = "gpio:GPIO17"``)."""
+
+    direction: Literal["in", "out"]
+    lines: tuple[str, ...] = ("line",)
+    operations: ClassVar[tuple[type, ...]] = (SetLines, Sleep)
+
+
+Link: TypeAlias = I2C | Serial | GPIO  # Modbus, SPI and Sysfs come the same way, each with its own operations
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A line's electrical level, at monotonic second *at*: told once when the line is opened, then at each change."""
+
+    line: str
+    level: bool
+    at: float
+
+
+@runtime_checkable
+class Starts(Protocol):
+    def start(self) -> Talk[str]:
+        """Check that it is the right device, configure it, and give its serial number, or ""."""
+
+
+@runtime_checkable
+class Measures(Protocol):
+    def measure(self) -> Talk[Sample]:
+        """Take one measurement."""
+
+
+@runtime_checkable
+class Writes(Protocol):
+    def write(self, quantity: Quantity, value: Value) -> Talk[Sample]:
+        """Set *quantity*, already checked, to *value*, and give what is true now."""
+
+
+@runtime_checkable
+class Feeds(Protocol):
+    def feed(self, data: Any) -> Iterable[Sample | DeviceError]:
+        """Take what came unasked, in chunks of any size: bytes on a serial line, a tuple of ``Edge`` on GPIO.
+        A bad frame is an event, not an exception: raising would lose the good frames behind it."""
+
+
+Device: TypeAlias = Starts | Measures | Writes | Feeds  # any of them, and any number
+
+
+class I2CEmulator(Protocol):
+    """The chip's side of the wire.  ``tick`` lets time go by: what it measures may wander."""
+
+    def transfer(self, write: bytes, read: int) -> bytes: ...
+
+    def tick(self, seconds: float) -> bytes: ...
+
+
+class SerialEmulator(Protocol):
+    """The device's side of the wire: what it answers, and what it says by itself as time goes by."""
+
+    def receive(self, data: bytes) -> bytes: ...
+
+    def tick(self, seconds: float) -> bytes: ...
+
+
+class GPIOEmulator(Protocol):
+    """What hangs on the lines.  ``levels`` holds the level of each; ``tick`` lets time go by and may change inputs."""
+
+    levels: dict[str, bool]
+
+    def tick(self, seconds: float) -> bytes: ...
+
+
+Emulates: TypeAlias = I2CEmulator | SerialEmulator | GPIOEmulator
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driver(Generic[S]):
+    """All that the gateway knows of one kind of device."""
+
+    name: str
+    title: str
+    link: Link
+    quantities: tuple[Quantity, ...]
+    period: float  # seconds between samples: how often to measure, or how often it talks by itself; 0: only on change
+    settings: type[S]
+    device: Callable[[S], Device]
+    emulator: Callable[[], Emulates]
+    documentation: str | None
