@@ -1,0 +1,109 @@
+"""The built-in ``manual`` device: values that people and programs set, under names of their own.
+
+``set target 21.5`` makes ``manual.target``.  It is a key-value store whose keys are quantities, so they are
+watched, logged and shown like any other.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+
+from twisted.internet.defer import Deferred, fail, succeed
+
+from drivers.api import BadValue, Quantity, Value
+from gateway.hub import Card, Chunk, Hub, Status
+
+NAME = "manual"
+KEYS = 10_000  # at most
+LENGTH = 4096  # characters of a text, at most
+KEY = re.compile(r"[\w:/-]{1,64}")
+NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.(\d{1,9}))?")
+FLAGS = {"on": True, "off": False, "true": True, "false": False}
+
+
+class Manual:
+    """A device whose quantities come and go."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.keys: dict[str, Quantity] = {}
+        hub.devices[NAME] = self
+
+    @property
+    def card(self) -> Card:
+        return Card(
+            name=NAME,
+            label="values set by hand",
+            driver=NAME,
+            title="Built-in key-value store",
+            documentation=__doc__ or "",
+            where="memory",
+            period=0,
+            settings={},
+            quantities=tuple(self.keys.values()),
+        )
+
+    @property
+    def status(self) -> Status:
+        return Status(state="running")
+
+    def read(self) -> Deferred[None]:
+        return succeed(None)
+
+    def raw(self) -> Iterable[Chunk]:
+        return ()
+
+    def write(self, quantity: Quantity, value: Value) -> Deferred[None]:
+        try:
+            self.hub.publish(NAME, {quantity: quantity.check(value)})
+        except BadValue:
+            return fail()
+        return succeed(None)
+
+    def set(self, key: str, text: str) -> None:
+        """Give *key* the value that *text* stands for.  Raises BadValue for a key or value nobody can have."""
+        if not KEY.fullmatch(key):
+            raise BadValue(f"{key!r} is no key: up to 64 letters, digits and any of _ : / -")
+        if key not in self.keys and len(self.keys) >= KEYS:
+            raise BadValue(f"there are {KEYS} keys already; delete some")
+        wanted, value = understood(key, text)
+        known = self.keys.get(key)
+        if known is None or (known.kind, known.digits) != (wanted.kind, wanted.digits):
+            self.keys[key] = wanted
+        else:
+            wanted = known
+        self.hub.publish(NAME, {wanted: value})
+
+    def delete(self, key: str) -> bool:
+        """Take *key* away.  False when it is not there."""
+        self.hub.latest.pop(f"{NAME}.{key}", None)
+        return self.keys.pop(key, None) is not None
+
+    def clear(self) -> int:
+        """Take all keys away, and say how many there were."""
+        count = len(self.keys)
+        self.keys.clear()
+        self.hub.forget(NAME)
+        return count
+
+
+def understood(key: str, text: str) -> tuple[Quantity, Value]:
+    """The kind of value that *text* is: a flag, a number with its digits, a JSON string, or plain text."""
+    if text in FLAGS:
+        return Quantity(key, kind="flag", writable=True), FLAGS[text]
+    if number := NUMBER.fullmatch(text):
+        if number[1] is None:
+            return Quantity(key, kind="int", low=-1e15, high=1e15, writable=True), int(text)
+        return Quantity(key, low=-1e15, high=1e15, digits=len(number[1]), writable=True), float(text)
+    if text.startswith('"'):
+        try:
+            text = json.loads(text)
+        except ValueError as error:
+            raise BadValue(f"{key}: {text} is no JSON string: {error}") from error
+        if not isinstance(text, str):
+            raise BadValue(f"{key}: {text} is no JSON string")
+    if len(text) > LENGTH:
+        raise BadValue(f"{key}: {len(text)} characters; at most {LENGTH}")
+    return Quantity(key, kind="text", writable=True), text
