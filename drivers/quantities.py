@@ -29,6 +29,16 @@ def particles(size: str, high: float) -> Quantity:
     return Quantity(f"pm{size}", "µg/m³", high=high)
 
 
+def number(size: str, high: float) -> Quantity:
+    """How many airborne particles larger than *size* micrometres are in a cubic centimetre."""
+    return Quantity(f"n{size}", "1/cm³", high=high, digits=2)
+
+
+def formaldehyde(high: float) -> Quantity:
+    """Formaldehyde in air, by mass."""
+    return Quantity("formaldehyde", "µg/m³", high=high)
+
+
 def co2(low: float, high: float) -> Quantity:
     """Carbon dioxide in air, in parts per million."""
     return Quantity("co2", "ppm", "int", low, high)
@@ -37,3 +47,8 @@ def co2(low: float, high: float) -> Quantity:
 def state(writable: bool = False) -> Quantity:
     """On or off: a relay, a contact, a button that is held."""
     return Quantity("state", kind="flag", writable=writable)
+
+
+def count() -> Quantity:
+    """How often something happened since the gateway began to look."""
+    return Quantity("count", kind="int", high=2**53)
