@@ -3,26 +3,28 @@
 Datasheet: Sensirion "Datasheet SHT3x-DIS", version 7.  Commands are 16 bits.  Each
 16-bit word of an answer is followed by its CRC-8 (polynomial 0x31, start 0xFF):
 
-    24 00                 measure once, high repeatability, no clock stretching
+    24 00                 measure once, high repeatability, no clock stretching (section 4.3)
     TT TT CC HH HH CC     its answer, at most 15.5 ms later; a read before that is NACKed
     36 82                 read serial number; two words answer
+
+    temperature = -45 + 175 T / 65535 °C      humidity = 100 H / 65535 %      (section 4.13)
 """
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from typing import Literal
 
-from drivers.api import I2C, BadFrame, Driver, Sample, Sleep, Talk, Transfer
-from drivers.codec.crc import crc8
+from drivers.api import I2C, Driver, Sample, Sleep, Talk, Transfer
+from drivers.codec.sensirion import seal, words
+from drivers.emulation import sway
 from drivers.quantities import humidity, temperature
 
 TEMPERATURE = temperature(-40, 125, digits=2)
 HUMIDITY = humidity(0, 100, digits=1)
 
 READ_SERIAL = b"\x36\x82"
-MEASURE = {"low": (b"\x24\x16", 0.0045), "medium": (b"\x24\x0b", 0.0065), "high": (b"\x24\x00", 0.0155)}
+MEASURE = {"low": (b"\x24\x16", 0.0045), "medium": (b"\x24\x0b", 0.0065), "high": (b"\x24\x00", 0.0155)}  # tables 4, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +32,6 @@ class Settings:
     """What a user may choose.  High repeatability draws more current and heats the die."""
 
     repeatability: Literal["low", "medium", "high"] = "high"
-
-
-def words(answer: bytes) -> list[int]:
-    """Strip and verify the checksum behind every word."""
-    for at in range(0, len(answer), 3):
-        if crc8(answer[at : at + 2]) != answer[at + 2]:
-            raise BadFrame(f"word {at // 3}: checksum wrong in {answer.hex(' ')}")
-    return [word for word, _ in struct.iter_unpack(">HB", answer)]
 
 
 class SHT31:
@@ -49,13 +43,13 @@ class SHT31:
     def start(self) -> Talk[str]:
         yield Transfer(READ_SERIAL)
         yield Sleep(0.001)
-        high, low = words((yield Transfer(read=6)))
+        high, low = words((yield Transfer(read=6)), 2)
         return f"{high << 16 | low:08x}"
 
     def measure(self) -> Talk[Sample]:
         yield Transfer(self.command)
         yield Sleep(self.duration)
-        t, rh = words((yield Transfer(read=6)))
+        t, rh = words((yield Transfer(read=6)), 2)
         return {
             TEMPERATURE: TEMPERATURE.check(-45 + 175 * t / 65535),
             HUMIDITY: HUMIDITY.check(100 * rh / 65535),
@@ -67,21 +61,20 @@ class Emulator:
 
     def __init__(self) -> None:
         self.celsius, self.percent = 21.5, 40.0
+        self.age = 0.0
         self.answer = b""
 
     def transfer(self, write: bytes, read: int) -> bytes:
         if write == READ_SERIAL:
-            self.answer = self.seal(0x0102, 0x0304)
+            self.answer = seal(0x0102, 0x0304)
         elif write:
-            self.answer = self.seal(round((self.celsius + 45) / 175 * 65535), round(self.percent / 100 * 65535))
+            self.answer = seal(round((self.celsius + 45) / 175 * 65535), round(self.percent / 100 * 65535))
         return self.answer[:read]
 
     def tick(self, seconds: float) -> bytes:
+        self.age += seconds
+        self.celsius, self.percent = sway(self.age, 21.5, 1.5), sway(self.age, 40.0, 6.0, period=900.0)
         return b""
-
-    @staticmethod
-    def seal(*values: int) -> bytes:
-        return b"".join(word + bytes([crc8(word)]) for word in (v.to_bytes(2, "big") for v in values))
 
 
 DRIVER = Driver(
