@@ -49,6 +49,56 @@ def state(writable: bool = False) -> Quantity:
     return Quantity("state", kind="flag", writable=writable)
 
 
-def count() -> Quantity:
-    """How often something happened since the gateway began to look."""
-    return Quantity("count", kind="int", high=2**53)
+def illuminance(low: float = 0, high: float = 200_000, digits: int = 1) -> Quantity:
+    """Light that falls on a surface, in lux."""
+    return Quantity("illuminance", "lx", low=low, high=high, digits=digits)
+
+
+def voltage(low: float, high: float, digits: int = 3) -> Quantity:
+    """Electric voltage, in volts."""
+    return Quantity("voltage", "V", low=low, high=high, digits=digits)
+
+
+def current(low: float, high: float, digits: int = 3) -> Quantity:
+    """Electric current, in amperes."""
+    return Quantity("current", "A", low=low, high=high, digits=digits)
+
+
+def power(low: float, high: float, digits: int = 1) -> Quantity:
+    """Active electric power, in watts; negative when it is fed back."""
+    return Quantity("power", "W", low=low, high=high, digits=digits)
+
+
+def energy(low: float = 0, high: float = 1e9, digits: int = 3) -> Quantity:
+    """Electric energy since the counter began, in kilowatt hours."""
+    return Quantity("energy", "kWh", low=low, high=high, digits=digits)
+
+
+def frequency(low: float = 0, high: float = 1e9, digits: int = 2) -> Quantity:
+    """Cycles per second, in hertz."""
+    return Quantity("frequency", "Hz", low=low, high=high, digits=digits)
+
+
+def count(low: float = 0, high: float = 2**53) -> Quantity:
+    """How often something has happened since the counter began."""
+    return Quantity("count", "", "int", low, high)
+
+
+def distance(low: float = 0, high: float = 100_000, digits: int = 3) -> Quantity:
+    """How far away something is, in metres."""
+    return Quantity("distance", "m", low=low, high=high, digits=digits)
+
+
+def weight(low: float = -1e6, high: float = 1e6, digits: int = 3) -> Quantity:
+    """What a scale shows, in kilograms; negative when it was tared with something on it."""
+    return Quantity("weight", "kg", low=low, high=high, digits=digits)
+
+
+def level(low: float = 0, high: float = 100, digits: int = 1) -> Quantity:
+    """How full a tank or a battery is, in percent."""
+    return Quantity("level", "%", low=low, high=high, digits=digits)
+
+
+def moisture(low: float = 0, high: float = 100, digits: int = 1) -> Quantity:
+    """Water in soil or wood, in percent of the sensor's scale."""
+    return Quantity("moisture", "%", low=low, high=high, digits=digits)
