@@ -79,11 +79,6 @@ def frequency(low: float = 0, high: float = 1e9, digits: int = 2) -> Quantity:
     return Quantity("frequency", "Hz", low=low, high=high, digits=digits)
 
 
-def count(low: float = 0, high: float = 2**53) -> Quantity:
-    """How often something has happened since the counter began."""
-    return Quantity("count", "", "int", low, high)
-
-
 def distance(low: float = 0, high: float = 100_000, digits: int = 3) -> Quantity:
     """How far away something is, in metres."""
     return Quantity("distance", "m", low=low, high=high, digits=digits)
