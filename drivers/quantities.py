@@ -97,3 +97,48 @@ def level(low: float = 0, high: float = 100, digits: int = 1) -> Quantity:
 def moisture(low: float = 0, high: float = 100, digits: int = 1) -> Quantity:
     """Water in soil or wood, in percent of the sensor's scale."""
     return Quantity("moisture", "%", low=low, high=high, digits=digits)
+
+
+def time() -> Quantity:
+    """Date and time of day as the device tells them: UTC, ISO 8601 with milliseconds and Z."""
+    return Quantity("time", kind="text")
+
+
+def latitude() -> Quantity:
+    """Geographic latitude on WGS 84, in degrees, north positive."""
+    return Quantity("latitude", "°", low=-90, high=90, digits=7)
+
+
+def longitude() -> Quantity:
+    """Geographic longitude on WGS 84, in degrees, east positive."""
+    return Quantity("longitude", "°", low=-180, high=180, digits=7)
+
+
+def altitude() -> Quantity:
+    """Height above mean sea level, in metres."""
+    return Quantity("altitude", "m", low=-10_000, high=100_000, digits=2)
+
+
+def speed(high: float) -> Quantity:
+    """Speed over ground, in metres a second."""
+    return Quantity("speed", "m/s", high=high, digits=3)
+
+
+def track() -> Quantity:
+    """Direction of movement over ground, in degrees from true north, clockwise."""
+    return Quantity("track", "°", high=360, digits=2)
+
+
+def mode() -> Quantity:
+    """What a satellite receiver knows: no position, latitude and longitude, or altitude as well."""
+    return Quantity("mode", kind="choice", choices=("none", "2d", "3d"))
+
+
+def satellites() -> Quantity:
+    """How many satellites are used in the fix."""
+    return Quantity("satellites", kind="int", high=999)
+
+
+def hdop() -> Quantity:
+    """Horizontal dilution of precision: how much the satellites' geometry widens the error."""
+    return Quantity("hdop", high=1000, digits=2)
