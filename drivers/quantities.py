@@ -142,3 +142,8 @@ def satellites() -> Quantity:
 def hdop() -> Quantity:
     """Horizontal dilution of precision: how much the satellites' geometry widens the error."""
     return Quantity("hdop", high=1000, digits=2)
+
+
+def count() -> Quantity:
+    """How often something happened since the device, or the gateway, began to look."""
+    return Quantity("count", kind="int", high=2**53)
