@@ -29,7 +29,7 @@ class Commands:
 
     def __init__(self, hub: Hub, manual: Manual) -> None:
         self.hub, self.manual = hub, manual
-        self.sessions = 0
+        self.sessions = self.dropped = 0
 
     def open(self, who: Who) -> Session:
         self.sessions += 1
@@ -45,6 +45,7 @@ class Session:
         self.commands, self.hub, self.manual, self.who = commands, commands.hub, commands.manual, who
         self.latest = self.hub.latest
         self.json = False
+        self.dropped = 0  # readings that a newer one replaced before this asker took them
         self.push: Callable[[Readings], None] | None = None
         self.watched: tuple[str, ...] = ()
         self.cancel: Callable[[], None] | None = None
@@ -74,6 +75,11 @@ class Session:
         """Have *take* called with new readings until the returned function is called."""
         return self.hub.subscribe(take, *patterns)
 
+    def listen(self, take: Callable[[str, Status], None]) -> Callable[[], None]:
+        """Have *take* called with a device's name and status when its life changes, until the returned function is
+        called."""
+        return self.hub.listen(take)
+
     def fail(self, error: Exception) -> None:
         """Count what went wrong in this session, and log it within bounds."""
         self.hub.fail(f"session of {self.who.name}", error)
@@ -84,6 +90,7 @@ class Session:
 
     def close(self) -> None:
         self.commands.sessions -= 1
+        self.commands.dropped += self.dropped
         if self.cancel is not None:
             self.cancel()
             self.cancel = None

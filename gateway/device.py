@@ -1,0 +1,401 @@
+"""A device that is run: opened, identified, asked or listened to, and opened again when it is gone.
+
+One attempt opens the port or bus and makes sure that the right device speaks; ClientService repeats it, and grows
+the pauses.  What drivers know is in ``drivers``, how a conversation runs is in ``run``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Coroutine, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from math import floor, inf
+from typing import Any, cast
+from zlib import crc32
+
+from twisted.application.internet import ClientService
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred, DeferredLock, fail, maybeDeferred, succeed
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IDelayedCall, IProtocol, IProtocolFactory, IReactorTime, IStreamClientEndpoint
+from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from drivers import api
+from drivers.api import (
+    BadFrame,
+    DeviceError,
+    Feeds,
+    Measures,
+    NoAnswer,
+    Quantity,
+    R,
+    Sample,
+    Starts,
+    Talk,
+    Value,
+    Writes,
+    WrongDevice,
+)
+from gateway.hub import Card, Chunk, Hub, Status
+from gateway.life import Told, make_life
+from gateway.run import Connection, Open, Ring, converse
+
+PATIENCE = 3  # measurements in a row that may fail before the device counts as lost
+PHASES = 4  # polls of one period are spread over so many moments of a second, so that those of one share a wakeup
+FIRST, LONGEST = 0.25, 30.0  # seconds between attempts: after the first failure, and at most
+SILENCE = 10.0  # seconds: a device that speaks by itself is lost when silent for so long, or for three periods
+SLACK = 2.0  # seconds that a reading may be late before it is stale
+STOPPING = 0.5  # seconds that a device's output may take to reach its stop value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a device is run: the row of its driver, and what the user chose."""
+
+    card: Card
+    driver: api.Driver[Any]
+    settings: Any
+    scales: dict[str, tuple[float, float]]  # quantity -> factor, offset
+    limits: dict[str, tuple[float, float]]  # quantity -> what is plausible
+    start: str = "hands-off"
+    loss: str = "hands-off"
+    stop: str = "hands-off"
+    max_on: float = inf
+
+
+class Device(Service):
+    """One configured device.  Everything that happens to it passes here."""
+
+    def __init__(self, plan: Plan, open: Open, ring: Ring, clock: IReactorTime, hub: Hub) -> None:
+        self.plan, self.open, self.ring, self.clock, self.hub = plan, open, ring, clock, hub
+        self.who = plan.card.name
+        period = plan.card.period
+        self.silence = max(SILENCE, 3 * period)
+        self.keeps = 3 * period + SLACK if period else inf
+        self.told = Told(self.who, hub, Status(state="absent", reason="not started yet"))
+        self.life = make_life(self.told)
+        self.device: api.Device = plan.driver.device(plan.settings)
+        self.connection: Connection | None = None
+        self.tether: IProtocol | None = None
+        self.turn = DeferredLock()
+        self.tries = self.failures = 0
+        self.heard = -inf
+        self.ran = False
+        self.epoch = 0  # of connections: an old one may tell of its end when the next is open already
+        self.received = 0  # bytes in the ring when the connection was opened
+        self.timers: dict[str, IDelayedCall] = {}
+        self.measuring: Deferred[None] | None = None
+        self.waiting: list[Deferred[None]] = []
+        self.attempts = self.client()
+        hub.devices[self.who] = self
+
+    def client(self) -> ClientService:
+        return ClientService(Attempt(self), Factory.forProtocol(TwistedProtocol), self.pause, self.clock)
+
+    def pause(self, attempts: int) -> float:
+        """Seconds until the next attempt.  Counted here, since a hot-plug event begins anew."""
+        self.tries += 1
+        return float(min(FIRST * 2 ** (min(self.tries, 20) - 1), LONGEST))
+
+    # What the gateway asks
+
+    def startService(self) -> None:
+        super().startService()
+        self.attempts.startService()
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        self.rest()
+        done = self.policy(self.plan.stop, STOPPING)
+        return done.addBoth(lambda _: self.attempts.stopService()).addBoth(self.stopped)
+
+    def stopped(self, result: object) -> None:
+        self.rest()
+        self.life.stop()
+
+    def appeared(self) -> None:
+        """Something was plugged in where this device belongs: try now, and soon again."""
+        self.tries = 0
+        if self.running and self.connection is None:
+            maybeDeferred(self.attempts.stopService).addCallback(self.again)
+
+    def again(self, result: object) -> None:
+        if self.running:
+            self.attempts.startService()
+
+    # What commands ask
+
+    @property
+    def card(self) -> Card:
+        return self.plan.card
+
+    @property
+    def status(self) -> Status:
+        return replace(self.told.status, seen=None if self.heard == -inf else self.heard)
+
+    def raw(self) -> Iterable[Chunk]:
+        return self.ring
+
+    def read(self) -> Deferred[None]:
+        """Measure now, or join the measurement under way; of a device that only talks, wait for what it says next."""
+        if self.connection is None:
+            return fail(NoAnswer(f"{self.who} is {self.status.state}: {self.status.reason}"))
+        if not isinstance(self.device, Measures) and not self.plan.card.period:
+            return succeed(None)
+        waiting: Deferred[None] = Deferred(self.waiting.remove)
+        self.waiting.append(waiting)
+        if not isinstance(self.device, Measures):
+            return waiting.addTimeout(self.silence, self.clock, self.late)
+        if self.measuring is None:
+            self.measuring = self.hold(self.device.measure()).addCallback(self.publish)
+            self.measuring.addBoth(self.measured)
+        return waiting
+
+    def late(self, result: object, seconds: float) -> Failure:
+        if came := self.ring.received - self.received:
+            return Failure(
+                BadFrame(f"{came} bytes came, but nothing understood for {seconds:g} s; is the baud rate right?")
+            )
+        return Failure(NoAnswer(f"silent for {seconds:g} s"))
+
+    def write(self, quantity: Quantity, value: Value) -> Deferred[None]:
+        """Set *quantity*.  A value it cannot have is refused before anything goes out."""
+        if self.connection is None:
+            return fail(NoAnswer(f"{self.who} is {self.status.state}: {self.status.reason}"))
+        assert isinstance(self.device, Writes)
+        return self.hold(self.device.write(quantity, quantity.check(value))).addCallback(self.publish)
+
+    def hold(self, talk: Talk[R]) -> Deferred[R]:
+        """Run *talk* when those before it are done."""
+
+        def begin() -> Coroutine[Deferred[Any], Any, R]:
+            if self.connection is None:
+                raise NoAnswer("the device went away")
+            return converse(self.connection, self.clock, talk)
+
+        return self.turn.run(begin)
+
+    # One attempt
+
+    async def attempt(self, factory: IProtocolFactory) -> IProtocol:
+        """Open, and make sure of what is there.  Raises what was wrong; then everything is closed."""
+        self.life.open()
+        try:
+            self.device = self.plan.driver.device(self.plan.settings)
+            self.epoch, self.received = self.epoch + 1, self.ring.received
+            self.connection = await self.open(self.fed, partial(self.gone, self.epoch))
+            self.life.opened()
+            identity = await self.identify()
+        except BaseException as error:
+            self.drop()
+            if not isinstance(error, CancelledError | GeneratorExit):
+                self.failed(cast(Exception, error))
+            raise
+        self.tries = self.failures = 0
+        self.life.identified(identity)
+        self.tether = tether = cast(IProtocol, factory.buildProtocol(cast(Any, None)))
+        tether.makeConnection(cast(Any, Cord(self)))
+        self.begin()
+        return tether
+
+    async def identify(self) -> str:
+        identity = await self.hold(self.device.start()) if isinstance(self.device, Starts) else ""
+        if isinstance(self.device, Measures) or (self.plan.card.period and self.heard < self.told.status.since):
+            await self.read()
+        return identity
+
+    def failed(self, error: Exception) -> None:
+        self.hub.fail(self.who, error)
+        if isinstance(error, WrongDevice):
+            self.life.refuse(str(error))
+            self.clock.callLater(0, self.attempts.stopService)  # it is in the middle of an attempt
+        else:
+            self.life.failed(said(error))
+
+    def drop(self) -> None:
+        """Close the connection; it no longer tells us."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.close()
+        self.rest()
+        self.release(Failure(NoAnswer("the device went away")))
+        if self.measuring is not None:
+            self.measuring.cancel()
+
+    def gone(self, epoch: int, reason: Failure) -> None:
+        """The connection ended by itself."""
+        if self.connection is not None and epoch == self.epoch:
+            self.lose(reason.value)
+
+    def lose(self, error: BaseException | None) -> None:
+        """It worked, and does no longer.  ClientService tries again."""
+        self.drop()
+        if (tether := self.tether) is None:
+            return  # an attempt is under way, and has its own way to fail
+        self.tether = None
+        self.life.failed(said(error))
+        tether.connectionLost(Failure(error or ConnectionDone()))
+
+    # Running
+
+    def begin(self) -> None:
+        if self.plan.card.period:
+            if isinstance(self.device, Measures):
+                self.schedule()
+            else:
+                self.timers["silence"] = self.clock.callLater(self.silence, self.listen)
+        self.policy(self.plan.loss if self.ran else self.plan.start)
+        self.ran = True
+
+    def rest(self) -> None:
+        for timer in self.timers.values():
+            if timer.active():
+                timer.cancel()
+        self.timers.clear()
+
+    def schedule(self) -> None:
+        """The next poll, on the grid of this device's period and phase."""
+        now, period = self.clock.seconds(), self.plan.card.period
+        phase = crc32(self.who.encode()) % PHASES / PHASES
+        due = (floor((now - phase) / period) + 1) * period + phase
+        self.timers["poll"] = self.clock.callLater(max(due - now, period / 10), self.poll)
+
+    def poll(self) -> None:
+        self.schedule()
+        if self.measuring is None:
+            self.read().addCallbacks(self.good, self.missed)
+
+    def good(self, result: None) -> None:
+        self.failures = 0
+
+    def missed(self, failure: Failure) -> None:
+        if self.connection is None or failure.check(CancelledError):
+            return
+        self.failures += 1
+        self.hub.fail(self.who, cast(Exception, failure.value))
+        if isinstance(failure.value, WrongDevice):
+            self.life.refuse(str(failure.value))
+            self.attempts.stopService()
+        elif self.failures >= PATIENCE:
+            self.lose(failure.value)
+
+    def listen(self) -> None:
+        """Is it still talking?"""
+        left = self.heard + self.silence - self.hub.clock.monotonic()
+        if left > 0:
+            self.timers["silence"] = self.clock.callLater(left, self.listen)
+        else:
+            error = NoAnswer(f"silent for {self.silence:g} s")
+            self.hub.fail(self.who, error)
+            self.lose(error)
+
+    def measured(self, result: Failure | None) -> None:
+        self.measuring = None
+        self.release(result)
+
+    def release(self, result: Failure | None) -> None:
+        """Tell those who wait for a sample."""
+        waiting, self.waiting = self.waiting, []
+        for each in waiting:
+            each.callback(None) if result is None else each.errback(result)
+
+    def fed(self, data: Any) -> None:
+        """What came unasked: bytes, or edges."""
+        if not isinstance(self.device, Feeds):
+            return  # it stays in the ring
+        try:
+            for event in self.device.feed(data):
+                if isinstance(event, DeviceError):
+                    self.hub.fail(self.who, event)
+                else:
+                    self.publish(event)
+                    if self.waiting and not isinstance(self.device, Measures):
+                        self.release(None)
+        except Exception as bug:  # the port stays open; what the device kept may be what broke it, so begin anew
+            self.hub.fail(self.who, bug)
+            self.device = self.plan.driver.device(self.plan.settings)
+
+    def publish(self, sample: Sample) -> None:
+        self.heard = self.hub.clock.monotonic()
+        if self.plan.scales:
+            sample = {quantity: self.scaled(quantity, value) for quantity, value in sample.items()}
+        self.hub.publish(self.who, sample, self.keeps, self.doubtful(sample) if self.plan.limits else ())
+        if self.plan.max_on < inf:
+            self.bound(sample)
+
+    def scaled(self, quantity: Quantity, value: Value) -> Value:
+        factor, offset = self.plan.scales.get(quantity.name, (1, 0))
+        return value * factor + offset if quantity.kind == "float" else value  # type: ignore[operator]
+
+    def doubtful(self, sample: Sample) -> Collection[Quantity]:
+        """What lies beyond the limits that the user set: a spike that passed its checksum, perhaps."""
+        found = []
+        for quantity, value in sample.items():
+            low, high = self.plan.limits.get(quantity.name, (-inf, inf))
+            if not isinstance(value, str) and not low <= value <= high:
+                found.append(quantity)
+        return found
+
+    # Outputs
+
+    def outputs(self) -> list[Quantity]:
+        return [each for each in self.plan.driver.quantities if each.writable and each.kind == "flag"]
+
+    def policy(self, word: str, seconds: float = 5.0) -> Deferred[None]:
+        """Bring the outputs to where the policy wants them; ``last`` and ``hands-off`` leave them alone."""
+        if word not in ("on", "off") or self.connection is None:
+            return succeed(None)
+        return Deferred.fromCoroutine(self.turn_all(word == "on")).addTimeout(seconds, self.clock).addErrback(self.note)
+
+    async def turn_all(self, on: bool) -> None:
+        for quantity in self.outputs():
+            await self.write(quantity, on)
+
+    def bound(self, sample: Sample) -> None:
+        """Switch off what has been on for its longest time."""
+        for quantity, value in sample.items():
+            if quantity.writable and quantity.kind == "flag":
+                timer = self.timers.pop(f"off {quantity.name}", None)
+                if timer is not None and timer.active():
+                    timer.cancel()
+                if value:
+                    late = self.clock.callLater(self.plan.max_on, self.too_long, quantity)
+                    self.timers[f"off {quantity.name}"] = late
+
+    def note(self, failure: Failure) -> None:
+        """Count what went wrong where nobody waits for it."""
+        self.hub.fail(self.who, cast(Exception, failure.value))
+
+    def too_long(self, quantity: Quantity) -> None:
+        self.hub.log.warn("{name}: on for {most:g} s, switched off", name=self.who, most=self.plan.max_on)
+        self.write(quantity, False).addErrback(self.note)
+
+
+@implementer(IStreamClientEndpoint)
+class Attempt:
+    """What ClientService connects to: the device as a whole, identified."""
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        return Deferred.fromCoroutine(self.device.attempt(protocolFactory))
+
+
+class Cord:
+    """What ClientService pulls to disconnect."""
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+
+    def loseConnection(self) -> None:
+        self.device.lose(ConnectionDone())
+
+
+def said(error: BaseException | None) -> str:
+    """What a person is told of *error*."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if isinstance(error, DeviceError | OSError) else f"{type(error).__name__}: {text}"
