@@ -1,0 +1,86 @@
+# Everything a checkout can do.  Each target does its own set-up, once: virtual environments in the tree,
+# Debian packages through .ci/need, which says where root is needed.
+
+PYTHON ?= python3
+export PYTHON
+MAKEFLAGS += --no-print-directory
+VENVS := .venv .venv-debian13
+EXTRAS := tls,ssh,gpio,test
+# Programs of the tests and of the benchmarks, as COMMAND:PACKAGE.
+TEST_NEEDS := nc.openbsd:netcat-openbsd curl irssi weechat-headless tmux chromium
+BENCH_NEEDS := redis-server mosquitto mosquitto_sub:mosquitto-clients gpsd upsd:nut-server
+# Folders too, whose date tells of a file taken away.
+SOURCES := pyproject.toml setup.py README.md LICENSE $(shell find drivers gateway -not -name '*.pyc' -not -name __pycache__)
+# The wheel's code is tested, not the tree's: no path into the tree, for us or for the programs we start.
+PYTEST := env -u PYTHONPATH PYTHONSAFEPATH=1
+
+.PHONY: help demo test check test-newest test-debian13 fresh bench clean
+.DELETE_ON_ERROR:
+
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+demo: build/demo ## emulated devices on TCP 7600, HTTP 8080 and IRC 6667, until Ctrl-C
+	@.venv/bin/gateway demo
+
+test: check test-newest test-debian13 ## all tests, on the newest dependencies and on Debian 13's
+
+check: build/dev ## ruff, mypy, import arrows: quick
+	.venv/bin/ruff check --quiet .
+	.venv/bin/ruff format --quiet --check .
+	.venv/bin/mypy --no-error-summary
+	.venv/bin/pytest -q tests/test_imports.py
+
+test-newest: build/dev build/programs
+	@echo "Tests on the newest dependencies:"
+	$(PYTEST) .venv/bin/pytest -q --import-mode=importlib -o pythonpath= --junitxml=build/newest.xml $(ARGS)
+
+test-debian13: build/debian13 build/programs
+	@echo "Tests on the dependencies of Debian 13:"
+	$(PYTEST) .venv-debian13/bin/pytest -q --import-mode=importlib -o pythonpath= --junitxml=build/debian13.xml $(ARGS)
+
+fresh: ## demo and test as the README says, in a bare Debian 13 (as root)
+	@.ci/need mmdebstrap
+	@$(PYTHON) tests/fresh.py
+
+bench: build/dev ## our figures beside those of redis, mosquitto, gpsd and NUT
+	@.ci/need $(BENCH_NEEDS)
+	@.venv/bin/python -m tests.bench
+
+clean: ## back to a bare checkout
+	rm -rf build $(VENVS) .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	find drivers gateway tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENVS:%=%/bin/pip):
+	@.ci/need python3-venv
+	@echo "Making $(@:%/bin/pip=%)"
+	@$(PYTHON) -m venv $(@:%/bin/pip=%)
+
+build/programs: Makefile
+	@.ci/need $(TEST_NEEDS)
+	@mkdir -p build && touch $@
+
+# build/lib is setuptools' own and would keep what the tree has lost.
+build/wheel: $(SOURCES) | .venv/bin/pip
+	@echo "Building the wheel"
+	@rm -rf build/lib build/bdist.* build/wheels
+	@.venv/bin/pip wheel --quiet --no-deps --wheel-dir build/wheels .
+	@touch $@
+
+# Twice: first what the wheel asks for, then the wheel itself, whose version has not changed.
+define install
+	@echo "Installing into $(1)"
+	@$(1)/bin/pip install --quiet $(3) "$$(echo build/wheels/*.whl)$(2)"
+	@$(1)/bin/pip install --quiet --no-deps --force-reinstall build/wheels/*.whl
+	@touch $@
+endef
+
+build/demo: build/wheel
+	@.ci/need nc.openbsd:netcat-openbsd
+	$(call install,.venv)
+
+build/dev: build/wheel
+	$(call install,.venv,[$(EXTRAS),dev])
+
+build/debian13: build/wheel tests/debian13.txt | .venv-debian13/bin/pip
+	$(call install,.venv-debian13,[$(EXTRAS)],-c tests/debian13.txt)
