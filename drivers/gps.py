@@ -1,0 +1,276 @@
+"""A satellite navigation receiver (GPS, GLONASS, Galileo, BeiDou ...) that speaks NMEA 0183 on a serial line.
+
+Datasheet: NMEA 0183 (IEC 61162-1), as its users describe it: https://gpsd.gitlab.io/gpsd/NMEA.html
+The receiver talks by itself, mostly once a second, at 4800 to 115200 baud, 8N1; xx is any talker:
+
+    $xxRMC,time,A|V,lat,N|S,lon,E|W,knots,track,ddmmyy,variation,E|W[,mode[,status]]*hh
+    $xxGGA,time,lat,N|S,lon,E|W,quality,satellites,HDOP,altitude,M,geoid,M,age,station*hh
+    $xxGNS,time,lat,N|S,lon,E|W,modes,satellites,HDOP,altitude,geoid,age,station*hh
+    $xxGLL,lat,N|S,lon,E|W,time,A|V[,mode]*hh
+    $xxVTG,track,T,track,M,knots,N,km/h,K[,mode]*hh
+    $xxZDA,time,day,month,year,zone,zone*hh
+    $xxGSA,A|M,1|2|3,satellite x 12,PDOP,HDOP,VDOP*hh
+
+GSV (satellites in view) and all else is passed over.  The sentences of one instant are an epoch, and give one sample.
+What is published is what the receiver says, also where its date is of another decade.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from math import cos, pi, radians
+from typing import NamedTuple
+
+from drivers.api import BadFrame, BadValue, DeviceError, Driver, Quantity, Sample, Serial, Value
+from drivers.codec import nmea
+from drivers.emulation import sway
+from drivers.quantities import altitude, hdop, latitude, longitude, mode, satellites, speed, time, track
+
+TIME, LATITUDE, LONGITUDE, ALTITUDE, MODE = time(), latitude(), longitude(), altitude(), mode()
+SPEED, TRACK, SATELLITES, HDOP = speed(high=10_000), track(), satellites(), hdop()
+
+KNOT = 1852 / 3600  # m/s
+KMH = 1 / 3.6  # m/s
+DAY, HOUR = 86_400_000, 3_600_000  # milliseconds
+GSA_LIFE = 10  # samples for which a GSA holds: many receivers send it once a second and ten positions in between
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The receiver is taken as it is set."""
+
+
+class Said(NamedTuple):
+    """What one sentence says.  *valid* is None where it does not speak of that."""
+
+    values: dict[Quantity, Value]
+    moment: nmea.Moment | None = None
+    day: date | None = None
+    valid: bool | None = None
+
+
+@dataclass(slots=True)
+class Epoch:
+    """What was said of one instant so far."""
+
+    names: set[bytes] = field(default_factory=set)  # talker and type
+    parts: set[bytes] = field(default_factory=set)  # type
+    values: dict[Quantity, Value] = field(default_factory=dict)
+    moment: nmea.Moment | None = None
+    valid: bool | None = None
+    told: bool = False  # its sample is out; what still comes of it is of no use
+
+    def ends(self, name: bytes, said: Said) -> bool:
+        """Whether *said* is of another instant."""
+        return name in self.names or None not in (said.moment, self.moment) and said.moment != self.moment
+
+    def add(self, name: bytes, said: Said) -> None:
+        self.names.add(name)
+        self.parts.add(name[2:])
+        self.values |= said.values
+        self.moment = said.moment or self.moment
+        if said.valid is not None:
+            self.valid = said.valid and self.valid is not False  # one doubt is enough
+
+    def complete(self) -> bool:
+        return b"RMC" in self.parts and (b"GGA" in self.parts or b"GNS" in self.parts)
+
+
+class GPS:
+    """The reading side of one connection: bytes in, samples and errors out."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.sentences = nmea.Sentences()
+        self.epoch = Epoch()
+        self.day: date | None = None  # as last told, carried on by the time of day
+        self.at = 0  # milliseconds into it
+        self.dimensions, self.gsa_life = 0, 0
+
+    def feed(self, data: bytes) -> Iterator[Sample | DeviceError]:
+        for body in self.sentences.feed(data):
+            if isinstance(body, BadFrame):
+                yield body
+            elif (read := SENTENCES.get(body[2:6])) and body[:1] != nmea.PROPRIETARY:
+                try:
+                    said = read(body.split(b","))
+                except (ValueError, IndexError):
+                    yield BadValue(f"a field of ${body.decode()}")
+                except BadValue as error:
+                    yield error
+                else:
+                    if sample := self.take(body[:5], said):
+                        yield sample
+
+    def take(self, name: bytes, said: Said | int) -> Sample | None:
+        """Add what was said, and give the sample of the epoch that this ended or completed."""
+        if isinstance(said, int):
+            self.dimension(said)
+            return None
+        ended = None
+        if self.epoch.ends(name, said):
+            ended = None if self.epoch.told else self.sample()
+            self.epoch = Epoch()
+        if said.moment:
+            self.follow(said.moment.at, said.day)
+        self.epoch.add(name, said)
+        if self.epoch.told or not self.epoch.complete():
+            return ended
+        self.epoch.told = True
+        return self.sample()
+
+    def dimension(self, said: int) -> None:
+        """A GSA tells no time, and of several systems each has its own: the best since the last sample holds."""
+        self.dimensions = max(said, self.dimensions) if self.gsa_life == GSA_LIFE else said
+        self.gsa_life = GSA_LIFE
+
+    def follow(self, at: int, day: date | None) -> None:
+        """Keep the date, also over midnight; after a jump nobody said which day it is."""
+        if day is None and self.day is not None:
+            ahead = (at - self.at + HOUR) % DAY - HOUR
+            day = self.day + timedelta((self.at + ahead - at) // DAY) if ahead < HOUR else None
+        self.day, self.at = day, at
+
+    def sample(self) -> Sample:
+        """What the epoch comes to.  Without a valid position it holds nothing that would need one."""
+        epoch, said, sample = self.epoch, self.epoch.values, dict[Quantity, Value]()
+        self.gsa_life = max(self.gsa_life - 1, 0)
+        if self.day and epoch.moment:
+            sample[TIME] = f"{self.day.isoformat()}T{epoch.moment.text}Z"
+        if epoch.valid is None:
+            return sample | said
+        if not epoch.valid or LATITUDE not in said:
+            sample[MODE] = "none"
+            return sample | {SATELLITES: said[SATELLITES]} if SATELLITES in said else sample
+        dimensions = self.dimensions if self.gsa_life and self.dimensions else 1 + (ALTITUDE in said)
+        if dimensions == 1:
+            said.pop(ALTITUDE, None)  # not measured, but held or typed in
+        sample[MODE] = MODE.choices[dimensions]
+        return sample | said
+
+
+def position(f: list[bytes]) -> dict[Quantity, Value]:
+    """Latitude, letter, longitude, letter."""
+    if not f[0] or not f[2]:
+        return {}
+    return {
+        LATITUDE: LATITUDE.check(nmea.degrees(f[0], f[1], nmea.LATITUDES)),
+        LONGITUDE: LONGITUDE.check(nmea.degrees(f[2], f[3], nmea.LONGITUDES)),
+    }
+
+
+def number(quantity: Quantity, raw: bytes, factor: float = 1) -> dict[Quantity, Value]:
+    return {quantity: quantity.check(float(raw) * factor)} if raw else {}
+
+
+def rmc(f: list[bytes]) -> Said:
+    valid = f[2] == b"A" and f[12:13] != [b"N"]
+    values = position(f[3:7]) | number(SPEED, f[7], KNOT) | number(TRACK, f[8]) if valid else {}
+    return Said(values, nmea.moment(f[1]), nmea.calendar(f[9][:2], f[9][2:4], f[9][4:]), valid)
+
+
+def gga(f: list[bytes]) -> Said:
+    """Also GNS, whose modes are a letter for each system: N where it gave nothing."""
+    valid = bool(f[6].strip(b"0N"))
+    values: dict[Quantity, Value] = {SATELLITES: SATELLITES.check(int(f[7]))} if f[7] else {}
+    if valid:
+        values |= position(f[2:6]) | number(HDOP, f[8]) | number(ALTITUDE, f[9])
+    return Said(values, nmea.moment(f[1]), None, valid)
+
+
+def gns(f: list[bytes]) -> Said:
+    """Behind the GNS of all systems together one of each may follow, with its satellites only."""
+    return gga(f) if f[6] else Said({}, nmea.moment(f[1]))
+
+
+def gll(f: list[bytes]) -> Said:
+    valid = f[6] == b"A" and f[7:8] != [b"N"]
+    return Said(position(f[1:5]) if valid else {}, nmea.moment(f[5]), None, valid)
+
+
+def vtg(f: list[bytes]) -> Said:
+    if f[9:10] == [b"N"]:
+        return Said({})
+    knots = f[5] if f[6] == b"N" else b""
+    pace = number(SPEED, knots, KNOT) or (number(SPEED, f[7], KMH) if f[8] == b"K" else {})
+    return Said(pace | number(TRACK, f[1]) if f[2] == b"T" else pace)
+
+
+def zda(f: list[bytes]) -> Said:
+    return Said({}, nmea.moment(f[1]), nmea.calendar(*f[2:5]))
+
+
+def gsa(f: list[bytes]) -> int:
+    """A place in MODE.choices."""
+    return {b"2": 1, b"3": 2}.get(f[2], 0)
+
+
+SENTENCES: dict[bytes, Callable[[list[bytes]], Said | int]] = {
+    b"RMC,": rmc,
+    b"GGA,": gga,
+    b"GNS,": gns,
+    b"GLL,": gll,
+    b"VTG,": vtg,
+    b"ZDA,": zda,
+    b"GSA,": gsa,
+}
+
+
+class Emulator:
+    """A receiver on a stroll around the observatory in Greenwich, ten minutes a round.  One epoch a second."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 20, 17)
+        self.walked = self.waited = 0.0
+
+    def receive(self, data: bytes) -> bytes:
+        return b""
+
+    def tick(self, seconds: float) -> bytes:
+        epochs, self.waited = divmod(self.waited + seconds, 1.0)
+        return b"".join(self.epoch() for _ in range(int(epochs)))
+
+    def epoch(self) -> bytes:
+        self.now += timedelta(seconds=1)
+        self.walked += 1
+        reach, at = 0.0005, self.walked
+        north, east = sway(at + 150, 51.4779, reach), sway(at, -0.0015, reach / cos(radians(51.4779)))
+        heading = (90 + at / 600 * 360) % 360
+        pace = reach * 60 * 1852 * 2 * pi / 600 / KNOT
+        height = sway(at, 46.0, 1.5, 300.0)
+        place = f"{wire(north, 'NS', 2)},{wire(east, 'EW', 3)}"
+        clock = f"{self.now:%H%M%S}.00"
+        return b"".join(
+            sentence(body)
+            for body in (
+                f"GNRMC,{clock},A,{place},{pace:.3f},{heading:.2f},{self.now:%d%m%y},,,A",
+                f"GNGGA,{clock},{place},1,09,0.91,{height:.1f},M,45.9,M,,",
+                "GNGSA,A,3,01,03,08,11,14,17,22,28,32,,,,1.56,0.91,1.27",
+                f"GNVTG,{heading:.2f},T,,M,{pace:.3f},N,{pace * 1.852:.3f},K,A",
+                "GPGSV,1,1,04,01,53,280,36,03,29,301,24,08,38,166,16,11,40,245,29",
+            )
+        )
+
+
+def wire(angle: float, letters: str, digits: int) -> str:
+    """Degrees as a receiver writes them, in whole ten-thousandths of a minute so that 60.0000 never comes out."""
+    whole, rest = divmod(round(abs(angle) * 600_000), 600_000)
+    return f"{whole:0{digits}d}{rest // 10_000:02d}.{rest % 10_000:04d},{letters[angle < 0]}"
+
+
+def sentence(body: str) -> bytes:
+    return b"$%s*%02X\r\n" % (body.encode(), nmea.checksum(body.encode()))
+
+
+DRIVER = Driver(
+    name="gps",
+    title="Satellite receiver, NMEA 0183",
+    link=Serial(baud=9600),
+    quantities=(TIME, MODE, LATITUDE, LONGITUDE, ALTITUDE, SPEED, TRACK, SATELLITES, HDOP),
+    period=1.0,
+    settings=Settings,
+    device=GPS,
+    emulator=Emulator,
+    documentation=__doc__,
+)
