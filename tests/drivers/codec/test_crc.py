@@ -1,0 +1,26 @@
+"""Checksums against published values."""
+
+from __future__ import annotations
+
+from drivers.codec.crc import crc8, negated8, sum16
+
+
+def test_crc8_as_sensirion_prints_it() -> None:
+    assert crc8(b"\xbe\xef") == 0x92  # Datasheet SHT3x-DIS, 4.12
+
+
+def test_crc8_as_the_catalogue_has_it() -> None:
+    assert crc8(b"123456789") == 0xF7  # CRC-8/NRSC-5: poly 31, init FF
+
+
+def test_crc8_without_a_start_value() -> None:
+    assert crc8(b"\x68\x3a", init=0) == 0x7C  # Datasheet HTU21D, section "CRC checksum"
+
+
+def test_sum16() -> None:
+    assert sum16(bytes.fromhex("42 4d 00 14 00 01 00 01 00 01 00 01 00 01 00 01 00 00 00 00 00 51")) == 0x00FA
+    assert sum16(b"\xff" * 300) == 300 * 255 % 65536
+
+
+def test_negated8() -> None:
+    assert negated8(bytes.fromhex("86 02 20 00 00 00 00")) == 0x58  # Datasheet MH-Z19B
