@@ -96,7 +96,7 @@ class GPS:
                 try:
                     said = read(body.split(b","))
                 except (ValueError, IndexError):
-                    yield BadValue(f"a field of ${body.decode()}")
+                    yield BadValue(f"unreadable field in ${body.decode()}")
                 except BadValue as error:
                     yield error
                 else:

@@ -1,0 +1,332 @@
+"""GPS: published sentences, epochs in every order receivers have, and captures beside what gpsd made of them.
+
+Sentences: Dale DePriest's "NMEA data" (RMC, GGA, GLL), gpsd's "NMEA Revealed" (GNS, VTG, ZDA), and those of a
+u-blox NEO-6M without reception."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivers.api import BadFrame, BadValue, DeviceError, Quantity, Sample, Value
+from drivers.gps import (
+    ALTITUDE,
+    GPS,
+    HDOP,
+    LATITUDE,
+    LONGITUDE,
+    MODE,
+    SATELLITES,
+    SPEED,
+    TIME,
+    TRACK,
+    Emulator,
+    Settings,
+    sentence,
+)
+
+CORPUS = Path(__file__).parents[1] / "corpus" / "gps"
+RMC = b"$GPRMC,123519,A,4807.038,N,01131.000,E,022.4,084.4,230394,003.1,W*6A\r\n"
+GGA = b"$GPGGA,123519,4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,*47\r\n"
+FIX: dict[Quantity, Any] = {
+    TIME: "1994-03-23T12:35:19.000Z",
+    MODE: "3d",
+    LATITUDE: pytest.approx(48.1173, abs=1e-7),
+    LONGITUDE: pytest.approx(11.5166667, abs=1e-7),
+    ALTITUDE: 545.4,
+    SPEED: pytest.approx(11.5236, abs=1e-4),
+    TRACK: 84.4,
+    SATELLITES: 8,
+    HDOP: 0.9,
+}
+
+
+def fed(*chunks: bytes) -> list[Sample | DeviceError]:
+    device = GPS(Settings())
+    return [event for chunk in chunks for event in device.feed(chunk)]
+
+
+def told(*bodies: str) -> list[Sample | DeviceError]:
+    return fed(*map(sentence, bodies))
+
+
+def samples(*bodies: str) -> list[dict[str, Value]]:
+    """Samples only, by name, when nothing was wrong."""
+    events = told(*bodies)
+    assert not [event for event in events if isinstance(event, DeviceError)]
+    return [
+        {quantity.name: value for quantity, value in event.items()}
+        for event in events
+        if not isinstance(event, DeviceError)
+    ]
+
+
+def rmc(time: str, date: str = "201126", status: str = "A") -> str:
+    return f"GPRMC,{time},{status},4807.038,N,01131.000,E,10.0,84.4,{date},,,A"
+
+
+def gga(time: str, quality: int = 1, altitude: str = "545.4") -> str:
+    return f"GPGGA,{time},4807.038,N,01131.000,E,{quality},08,0.9,{altitude},M,46.9,M,,"
+
+
+def times(*bodies: str) -> list[Value | None]:
+    return [sample.get("time") for sample in samples(*bodies)]
+
+
+def test_fix() -> None:
+    assert fed(RMC + GGA) == fed(GGA + RMC) == [FIX]
+
+
+def test_chunks_of_any_size() -> None:
+    data = RMC + GGA + (RMC + GGA).replace(b"123519", b"123518").replace(b"*6A", b"*6B").replace(b"*47", b"*46")
+    assert len(fed(data)) == 2
+    assert fed(*(data[at : at + 1] for at in range(len(data)))) == fed(data)
+
+
+def test_no_flipped_bit_makes_a_new_reading() -> None:
+    ends = sentence("GPGLL,,,,,235959,V,N")
+    assert fed(GGA + ends)[0] == {key: value for key, value in FIX.items() if key not in (TIME, SPEED, TRACK)}
+    for at in range(len(GGA) * 8):
+        spoiled = bytearray(GGA)
+        spoiled[at // 8] ^= 1 << at % 8
+        good = [event for event in fed(bytes(spoiled) + ends + ends) if not isinstance(event, BadFrame)]
+        assert all(sample == fed(GGA + ends)[0] or sample == {MODE: "none"} for sample in good), bytes(spoiled)
+
+
+def test_torn_sentence_does_not_cost_the_next() -> None:
+    bad, *good = fed(RMC + b"$GPGGA,1234" + GGA)
+    assert isinstance(bad, BadFrame) and good == [FIX]
+
+
+# What no fix looks like
+
+NEO_6M = b"""$GPRMC,,V,,,,,,,,,,N*53\r\n$GPVTG,,,,,,,,,N*30\r\n$GPGGA,,,,,,0,00,99.99,,,,,,*48
+$GPGSA,A,1,,,,,,,,,,,,,99.99,99.99,99.99*30\r\n$GPGSV,1,1,00*79\r\n$GPGLL,,,,,,V,N*64\r\n"""
+
+
+def test_without_reception() -> None:
+    assert fed(3 * NEO_6M) == 3 * [{MODE: "none", SATELLITES: 0}]
+
+
+@pytest.mark.parametrize(
+    "bodies",
+    [
+        (rmc("120000", status="V"), gga("120000", quality=0)),
+        (rmc("120000", status="V"), gga("120000")),  # they differ: no position is better than a false one
+        (rmc("120000"), gga("120000", quality=0)),
+        ("GPRMC,120000,A,4807.038,N,01131.000,E,10,84,201126,,,N", gga("120000")),
+        ("GPRMC,120000,A,,,,,,,201126,,,A", "GPGGA,120000,,,,,1,08,0.9,,M,,M,,"),
+    ],
+)
+def test_void(bodies: tuple[str, ...]) -> None:
+    assert samples(*bodies) == [{"time": "2026-11-20T12:00:00.000Z", "mode": "none", "satellites": 8}]
+
+
+# Where an epoch ends
+
+UBLOX = (
+    "GPRMC,{},A,4807.038,N,01131.000,E,10.0,84.4,201126,,,A",
+    "GPVTG,84.4,T,,M,10.0,N,18.5,K,A",
+    "GPGGA,{},4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,",
+    "GNGSA,A,3,01,11,,,,,,,,,,,1.5,0.9,1.2",
+    "GNGSA,A,3,67,83,,,,,,,,,,,1.5,0.9,1.2",
+    "GPGSV,2,1,05,01,53,280,36,03,29,301,24,04,55,223,37,08,38,166,16",
+    "GPGSV,2,2,05,12,76,331,31",
+    "GPGLL,4807.038,N,01131.000,E,{},A,A",
+    "GPZDA,{},20,11,2026,00,00",
+)
+
+
+@pytest.mark.parametrize("turn", range(len(UBLOX)))
+@pytest.mark.parametrize("backwards", [False, True])
+def test_one_sample_an_epoch_whatever_comes_first(turn: int, backwards: bool) -> None:
+    order = (UBLOX[turn:] + UBLOX[:turn])[:: -1 if backwards else 1]
+    bodies = [body.format(f"12000{tenth // 10}.{tenth % 10}") for tenth in range(0, 50, 2) for body in order]
+    assert times(*bodies) == [f"2026-11-20T12:00:0{tenth // 10}.{tenth % 10}00Z" for tenth in range(0, 50, 2)]
+
+
+def test_a_new_time_ends_it() -> None:
+    assert [sample["altitude"] for sample in samples(gga("120000"), gga("120001", altitude="1"), gga("120002"))] == [
+        545.4,
+        1,
+    ]
+
+
+def test_a_sentence_that_repeats_ends_it() -> None:
+    track = "GPVTG,{},T,,M,10.0,N,18.5,K,A"
+    one, two = samples(track.format(1), gga("120000"), track.format(2), gga("120001"), track.format(3))
+    assert (one["track"], two["track"]) == (1, 2)
+    assert len(samples(*3 * (rmc("120000"), gga("120000")))) == 3  # ten a second, by a clock of whole seconds
+
+
+def test_position_only() -> None:
+    gll = b"$GPGLL,4916.45,N,12311.12,W,225444,A,*1D\r\n"
+    (sample,) = fed(gll, sentence("GPGLL,,,,,225445,V,"))
+    assert sample == {MODE: "2d", LATITUDE: pytest.approx(49.2741667), LONGITUDE: pytest.approx(-123.1853333)}
+
+
+def test_gns_and_those_of_each_system_behind_it() -> None:
+    gns = (
+        "GNGNS,014035.00,4332.69262,S,17235.48549,E,RR,13,0.9,25.63,11.24,,",
+        "GPGNS,014035.00,,,,,,8,,,,1.0,23",
+        "GLGNS,014035.00,,,,,,5,,,,1.0,23",
+    )
+    assert sentence(gns[0]).endswith(b"*70\r\n")
+    (sample,) = samples(*gns, "GPZDA,014035.00,04,07,2002,00,00", "GNGNS,014036.00,,,,,NN,,,,,,")
+    expected = {"time": "2002-07-04T01:40:35.000Z", "mode": "3d", "altitude": 25.63, "satellites": 13, "hdop": 0.9}
+    assert {name: sample[name] for name in expected} == expected
+    assert sample["latitude"] == pytest.approx(-43.54487700)
+    assert sample["longitude"] == pytest.approx(172.59142483)
+
+
+@pytest.mark.parametrize(
+    ("body", "speed"),
+    [
+        ("GPVTG,054.7,T,034.4,M,005.5,N,010.2,K", 2.82944),
+        ("GPVTG,054.7,T,034.4,M,005.5,N,010.2,K,A", 2.82944),
+        ("GPVTG,054.7,T,,,,,010.2,K,A", 2.83333),
+        ("GPVTG,054.7,T,034.4,M,,N,,K,A", None),
+        ("GPVTG,054.7,T,034.4,M,005.5,N,010.2,K,N", None),
+    ],
+)
+def test_speed(body: str, speed: float | None) -> None:
+    (sample,) = samples(gga("120000"), body, gga("120001"))
+    assert sample.get("speed") == (speed and pytest.approx(speed, abs=1e-5))
+
+
+def test_mode_is_that_of_gsa() -> None:
+    gsa = "GNGSA,A,{},01,11,,,,,,,,,,,1.5,0.9,1.2"
+    (sample,) = samples(gsa.format(2), gga("120000"), rmc("120000"))
+    assert sample["mode"] == "2d" and "altitude" not in sample
+    (sample,) = samples(
+        gsa.format(1), gsa.format(3), gsa.format(1), gga("120000"), rmc("120000")
+    )  # one for each system
+    assert sample["mode"] == "3d"
+    later = samples(
+        gsa.format(2), *(body for second in range(10, 30) for body in (gga(f"1200{second}"), rmc(f"1200{second}")))
+    )
+    assert [sample["mode"] for sample in later] == 9 * ["2d"] + 11 * ["3d"]  # an old one does not hold for ever
+
+
+# Dates
+
+
+def test_date_over_midnight() -> None:
+    ends = ("GPGLL,,,,,000002.00,V", "GPGLL,,,,,000003.00,V")
+    assert times(rmc("235959.80", "311226"), gga("235959.80"), gga("000000.00"), gga("000000.20"), *ends) == [
+        "2026-12-31T23:59:59.800Z",
+        "2027-01-01T00:00:00.000Z",
+        "2027-01-01T00:00:00.200Z",
+        "2027-01-01T00:00:02.000Z",
+    ]  # fmt: skip
+
+
+def test_leap_second() -> None:
+    assert times(rmc("235959", "311216"), gga("235959"), gga("235960"), gga("000000"), gga("000001")) == [
+        "2016-12-31T23:59:59.000Z",
+        "2016-12-31T23:59:60.000Z",
+        "2017-01-01T00:00:00.000Z",
+    ]
+
+
+def test_a_date_nobody_said() -> None:
+    assert times(gga("120000"), gga("120001"), gga("120002")) == [None, None]
+    assert times(rmc("120000"), gga("120000"), gga("180000"), gga("180001")) == ["2026-11-20T12:00:00.000Z", None]
+
+
+def test_a_date_of_another_decade_is_what_the_receiver_says() -> None:
+    assert times(rmc("120000", "060180"), gga("120000")) == ["1980-01-06T12:00:00.000Z"]
+
+
+# What is wrong
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "GPGGA,120000,9000.001,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,",
+        "GPGGA,120000,4860.000,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,",
+        "GPGGA,120000,4807.038,N,18000.001,E,1,08,0.9,545.4,M,46.9,M,,",
+        "GPGGA,120000,4807.038,,01131.000,E,1,08,0.9,545.4,M,46.9,M,,",
+        "GPGGA,120000,4807.038,NS,01131.000,E,1,08,0.9,545.4,M,46.9,M,,",
+        "GPGGA,120000,nan,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,",
+        "GPGGA,120000,4807.038,N,01131.000,E,1,eight,0.9,545.4,M,46.9,M,,",
+        "GPGGA,120000,4807.038,N,01131.000,E,1,08,0.9,inf,M,46.9,M,,",
+        "GPGGA,240000,4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,",
+        "GPGGA,120000,4807.038,N",
+        "GPRMC,120000,A,4807.038,N,01131.000,E,022.4,084.4,310226,003.1,W",
+        "GPRMC,120000,A,4807.038,N,01131.000,E,022.4,360.1,230394,003.1,W",
+        "GPRMC,120000,A,4807.038,N,01131.000,E,-22.4,084.4,230394,003.1,W",
+        "GPZDA,120000,32,12,2026,,",
+    ],
+)
+def test_impossible_values(body: str) -> None:
+    (event,) = told(body)
+    assert isinstance(event, BadValue)
+
+
+@pytest.mark.parametrize(
+    "body", ["PGRMC,A,218.8,100,6378137,298.257,0,0,0,A", "GPGSV,1,1,00", "GPTXT,01,01,02,u-blox", "GPQ"]
+)
+def test_sentences_of_no_use(body: str) -> None:
+    assert told(body) == []
+
+
+# Captures
+
+
+def fixes(name: str) -> list[dict[str, Any]]:
+    data = b"".join(
+        line for line in (CORPUS / name).read_bytes().splitlines(keepends=True) if not line.startswith(b"#")
+    )
+    events = fed(data)
+    assert not [event for event in events if isinstance(event, DeviceError)]
+    return [{quantity.name: value for quantity, value in event.items()} for event in events]  # type: ignore[union-attr]  # no errors
+
+
+def expected(name: str) -> list[dict[str, Any]]:
+    lines = (CORPUS / f"{name}.chk").read_text().splitlines()
+    objects = [json.loads(line) for line in lines if line.startswith("{")]
+    return [each for each in objects if each["class"] == "TPV" and "time" in each and "lat" in each]
+
+
+@pytest.mark.parametrize(("name", "count"), [("neo-m8n.log", 22), ("mt3339.log", 30), ("nmea-fuzzy-cases.log", 14)])
+def test_capture(name: str, count: int) -> None:
+    ours, theirs = {fix["time"][11:]: fix for fix in fixes(name) if "time" in fix}, expected(name)
+    assert len({each["time"] for each in theirs}) == count  # or the rest proves nothing
+    for their in theirs:
+        our = ours[their["time"][11:]]
+        assert our["mode"] == f"{their['mode']}d"
+        assert our["latitude"] == pytest.approx(their["lat"], abs=2e-6)
+        assert our["longitude"] == pytest.approx(their["lon"], abs=2e-6)
+        assert our["altitude"] == pytest.approx(their["altMSL"], abs=0.001)
+        assert our["speed"] == pytest.approx(their["speed"], abs=0.001)
+        assert our.get("track") == (pytest.approx(their["track"], abs=0.001) if "track" in their else None)
+
+
+def test_capture_of_odd_cases_holds_no_false_fix() -> None:
+    assert {fix["time"] for fix in fixes("nmea-fuzzy-cases.log")} == {
+        each["time"] for each in expected("nmea-fuzzy-cases.log")
+    }
+
+
+def test_year_of_the_capture_is_the_receivers() -> None:
+    assert {fix["time"][:10] for fix in fixes("neo-m8n.log") if "time" in fix} == {"2015-03-18"}
+
+
+# The emulator
+
+
+def test_emulator_walks_on() -> None:
+    data = Emulator().tick(600.0)
+    good: list[Any] = fed(data)
+    assert len(good) == 600 and data == Emulator().tick(600.0)
+    assert good[0][TIME] == "2026-11-20T17:00:01.000Z"
+    north = [sample[LATITUDE] for sample in good]
+    assert max(north) - min(north) == pytest.approx(0.001, abs=1e-5)
+    a, b = good[0], good[10]  # it moves where it says, as fast as it says
+    metres = (b[LONGITUDE] - a[LONGITUDE]) * 111_120 * 0.6228
+    assert metres == pytest.approx(10 * a[SPEED], rel=0.02) and 89 < a[TRACK] < 92
