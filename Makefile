@@ -5,7 +5,8 @@ PYTHON ?= python3
 export PYTHON
 MAKEFLAGS += --no-print-directory
 VENVS := .venv .venv-debian13
-EXTRAS := tls,ssh,gpio,test
+TEST_EXTRAS := [tls,ssh,gpio,test]
+DEV_EXTRAS := [tls,ssh,gpio,test,dev]
 # Programs of the tests and of the benchmarks, as COMMAND:PACKAGE.
 TEST_NEEDS := nc.openbsd:netcat-openbsd curl irssi weechat-headless tmux chromium
 BENCH_NEEDS := redis-server mosquitto mosquitto_sub:mosquitto-clients gpsd upsd:nut-server
@@ -64,14 +65,14 @@ build/programs: Makefile
 build/wheel: $(SOURCES) | .venv/bin/pip
 	@echo "Building the wheel"
 	@rm -rf build/lib build/bdist.* build/wheels
-	@.venv/bin/pip wheel --quiet --no-deps --wheel-dir build/wheels .
+	@.venv/bin/pip wheel -qq --no-deps --wheel-dir build/wheels .
 	@touch $@
 
 # Twice: first what the wheel asks for, then the wheel itself, whose version has not changed.
 define install
 	@echo "Installing into $(1)"
-	@$(1)/bin/pip install --quiet $(3) "$$(echo build/wheels/*.whl)$(2)"
-	@$(1)/bin/pip install --quiet --no-deps --force-reinstall build/wheels/*.whl
+	@$(1)/bin/pip install -qq $(3) "$$(echo build/wheels/*.whl)$(2)"
+	@$(1)/bin/pip install -qq --no-deps --force-reinstall build/wheels/*.whl
 	@touch $@
 endef
 
@@ -80,7 +81,7 @@ build/demo: build/wheel
 	$(call install,.venv)
 
 build/dev: build/wheel
-	$(call install,.venv,[$(EXTRAS),dev])
+	$(call install,.venv,$(DEV_EXTRAS))
 
 build/debian13: build/wheel tests/debian13.txt | .venv-debian13/bin/pip
-	$(call install,.venv-debian13,[$(EXTRAS)],-c tests/debian13.txt)
+	$(call install,.venv-debian13,$(TEST_EXTRAS),-c tests/debian13.txt)
