@@ -1,0 +1,139 @@
+"""What tables of every family share: a strict look at their keys, and the quantities they declare.
+
+A table is what TOML gave.  All its mistakes are found at once, each with its dotted key; the file and the line are
+for whoever read it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from math import isfinite
+from typing import Any, TypeAlias
+
+from drivers import quantities as q
+from drivers.api import KINDS, Quantity
+
+Table: TypeAlias = Mapping[str, Any]
+Problems: TypeAlias = list[tuple[str, str]]  # dotted key, and what is wrong with it
+
+PARTICLES, NUMBERS = ("1", "2_5", "4", "10"), ("0_3", "0_5", "1", "2_5", "5", "10")
+# Every quantity of the registry at its widest: what a table says nothing about, it has from here.
+KNOWN: dict[str, Quantity] = {
+    quantity.name: quantity
+    for quantity in (
+        *(q.temperature(-100, 1500, 2), q.humidity(), q.pressure(0, 2000), q.co2(0, 40_000), q.formaldehyde(10_000)),
+        *(q.particles(size, 10_000) for size in PARTICLES),
+        *(q.number(size, 1e6) for size in NUMBERS),
+        *(q.illuminance(), q.distance(), q.weight(), q.level(), q.moisture(), q.state(), q.count(), q.frequency()),
+        *(q.voltage(-1e6, 1e6), q.current(-1e5, 1e5), q.power(-1e9, 1e9), q.energy()),
+        *(q.time(), q.latitude(), q.longitude(), q.altitude(), q.speed(10_000), q.track(), q.mode()),
+        *(q.satellites(), q.hdop()),
+    )
+}
+
+
+class BadTable(Exception):
+    """The table describes no driver."""
+
+    def __init__(self, problems: Problems) -> None:
+        super().__init__("; ".join(f"{key}: {reason}" for key, reason in problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key of a table: the types its value may have, what holds when it is left out (``...``: it must not be),
+    the values that are allowed, if not all, what a list is made of, and between what a number must lie."""
+
+    types: tuple[type, ...]
+    default: Any = ...
+    choices: tuple[Any, ...] = ()
+    items: type = str
+    span: tuple[float, float] | None = None
+
+
+NUMBER = (float, int)
+NAMES = {str: "text", dict: "table", int: "whole number", float: "number"}
+QUANTITY = {
+    "aliases": Key((list,), []),
+    "unit": Key((str,), None),
+    "kind": Key((str,), None, (*KINDS, "text")),
+    "low": Key(NUMBER, None),
+    "high": Key(NUMBER, None),
+    "digits": Key((int,), None, tuple(range(10))),
+    "choices": Key((list,), None),
+    "scale": Key(NUMBER, 1),
+    "offset": Key(NUMBER, 0),
+}
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint at what was meant, to put behind a message, or nothing."""
+    return "".join(f"; did you mean {match!r}?" for match in get_close_matches(name, list(known), n=1))
+
+
+def take(table: Table, where: str, keys: Mapping[str, Key], problems: Problems) -> dict[str, Any]:
+    """Give the values of *keys* in *table*, which stands under the dotted key *where*; the default for a wrong one."""
+    prefix, taken = f"{where}." if where else "", {}
+    problems += [(prefix + name, f"unknown key{nearest(name, keys)}") for name in table if name not in keys]
+    for name, key in keys.items():
+        value = table.get(name, key.default)
+        if wrong := "" if value is key.default and value is not ... else mistake(key, value):
+            problems.append((prefix + name, wrong))
+        taken[name] = key.default if wrong else value
+    return taken
+
+
+def mistake(key: Key, value: Any) -> str:
+    """What is wrong with *value*, or nothing."""
+    if value is ...:
+        return "is missing"
+    if type(value) not in key.types:
+        return f"{value!r} is no {' or '.join(NAMES.get(kind, kind.__name__) for kind in key.types)}"
+    if isinstance(value, float) and not isfinite(value):
+        return f"{value} is no number"
+    if isinstance(value, list) and not all(isinstance(item, key.items) for item in value):
+        return f"is no list of {NAMES[key.items]}s"
+    if key.span and not key.span[0] <= value <= key.span[1]:
+        return f"{value} is not in {key.span[0]}..{key.span[1]}"
+    if key.choices and value not in key.choices:
+        return f"{value!r} is none of {', '.join(map(str, key.choices))}{nearest(str(value), map(str, key.choices))}"
+    return ""
+
+
+def known(name: str) -> Quantity | None:
+    """The registry's quantity of that *name*, or of the name that is left without its instance:
+    ``voltage_l1`` is a voltage."""
+    while name not in KNOWN and "_" in name:
+        name = name.rpartition("_")[0]
+    return KNOWN.get(name)
+
+
+def quantity(name: str, where: str, said: Table, problems: Problems) -> Quantity:
+    """The quantity that *said*, checked by ``take``, declares; what it leaves out is the registry's."""
+    base = known(name)
+    if not re.fullmatch("[a-z][a-z0-9_]*", name):
+        problems.append((where, "a name is made of a-z, 0-9 and _, and begins with a letter"))
+    kind = said["kind"] or (base.kind if base else "float")
+    like = base if base and base.kind in (kind, {"int": "float", "float": "int"}.get(kind)) else None
+    unit, low, high, digits, choices = (
+        said[key] if said[key] is not None else getattr(like, key, None)
+        for key in ("unit", "low", "high", "digits", "choices")
+    )
+    if base and said["unit"] not in (None, base.unit):
+        reason = f"{said['unit']!r}, but {base.name} is in {base.unit or 'no unit'!r} everywhere: use scale and offset"
+        problems.append((f"{where}.unit", reason))
+    if kind in ("float", "int"):
+        if base is None and unit is None:
+            problems.append((f"{where}.unit", f'is missing ("" for none){nearest(name, KNOWN)}'))
+        if low is None or high is None:
+            problems.append((where, "needs low and high"))
+        elif low >= high:
+            problems.append((where, f"low {low} is not below high {high}"))
+    if (kind == "choice") != bool(choices):
+        problems.append((f"{where}.choices", "belong to kind choice, and only there"))
+    digits = 0 if kind != "float" else 2 if digits is None else digits
+    return Quantity(name, unit or "", kind, low or 0, high or 0, digits, tuple(choices or ()))

@@ -1,0 +1,190 @@
+"""Both sides of the wire of a text device that talks unasked, one line at a time.
+
+Three formats: ``pairs`` (``temperature=21.5, humidity: 40 %``), ``json`` (one
+object a line, RFC 8259) and ``pattern`` (regular expressions with named groups).  On the wire, any of CR, LF, CRLF:
+
+    temperature=21.5 humidity=40 CR LF
+    key        value key      value end
+
+Text lines carry no checksum, so a line counts whole or not at all: what comes before the first line end may be the
+end of a torn line and is passed over, except in JSON, where half a line is no object.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from drivers.api import BadFrame, BadValue, DeviceError, Quantity, Sample, Value
+from drivers.emulation import sway
+
+LONGEST = 1024  # bytes of a line
+ENDS = re.compile(rb"[\r\n]")
+PLAIN = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?) ?(.*)")  # a number and its unit
+DECIMAL_COMMA = re.compile("[0-9],[0-9]")
+MARK = re.compile(" ?([=:]) ?")
+PAIR = re.compile("([^=:]+)[=:](.*)")
+SLOT = re.compile(r"\{(\w+)\}")
+FLAGS = dict.fromkeys(("1", "true", "on", "yes"), True) | dict.fromkeys(("0", "false", "off", "no"), False)
+JSON = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)  # ours is the only idea of a number
+
+Parse: TypeAlias = Callable[[str], Mapping[str, str]]  # a line to texts by key in lower case, or BadFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A quantity, and how a text on the wire becomes its value."""
+
+    quantity: Quantity
+    scale: float = 1
+    offset: float = 0
+
+    def read(self, text: str) -> Value:
+        match self.quantity.kind:
+            case "flag":
+                return self.quantity.check(FLAGS.get(text.lower(), text))
+            case "float" | "int":
+                return self.quantity.check(self.number(text))
+        if not text or not text.isprintable():
+            raise BadValue(f"{self.quantity.name} {text[:40]!r} is no text")
+        return self.quantity.check(text)
+
+    def number(self, text: str) -> float | int:
+        """Behind the number may stand the quantity's own unit, and no other: 75F is not 75 °C."""
+        found, unit = PLAIN.fullmatch(text), self.quantity.unit
+        plain = self.scale == 1 and self.offset == 0
+        if found is None or found[2] and not (plain and found[2] in (unit, unit.removeprefix("°"))):
+            raise BadValue(f"{self.quantity.name} {text[:40]!r} is no number{f' of {unit}' if plain and unit else ''}")
+        value = float(found[1]) * self.scale + self.offset
+        return int(value) if self.quantity.kind == "int" and value.is_integer() else value
+
+
+class Line:
+    """The reading side of one connection."""
+
+    def __init__(self, parse: Parse, fields: Mapping[str, Field], torn: bool) -> None:
+        self.parse, self.fields = parse, fields
+        self.tail = b""
+        self.skip = torn  # pass over what comes up to the next line end,
+        self.told = False  # which was called too long already
+
+    def feed(self, data: bytes) -> Iterator[Sample | DeviceError]:
+        *lines, self.tail = ENDS.split(self.tail + data)
+        for line in lines:
+            if len(line) > LONGEST and not self.told:
+                yield too_long()
+            elif not self.skip:
+                yield from self.decode(line)
+            self.skip = self.told = False
+        if len(self.tail) > LONGEST:
+            self.tail, self.skip = b"", True
+            if not self.told:
+                self.told = True
+                yield too_long()
+
+    def decode(self, line: bytes) -> Iterator[Sample | DeviceError]:
+        """The good values of *line* as one sample, and each bad one as an error.  Empty lines and comments give
+        nothing."""
+        if not (line := line.strip()) or line.startswith(b"#"):
+            return
+        try:
+            found = self.parse(line.decode())
+        except (UnicodeDecodeError, BadFrame) as error:
+            yield BadFrame(f"{error.reason if isinstance(error, UnicodeDecodeError) else error}: {line[:60]!r}")
+            return
+        texts = {self.fields[key]: text for key, text in found.items() if key in self.fields}
+        if not texts:
+            yield BadFrame(f"no known key: {line[:60]!r}")
+        sample = {}
+        for field, text in texts.items():
+            try:
+                sample[field.quantity] = field.read(text)
+            except BadValue as error:
+                yield error
+        if sample:
+            yield sample
+
+
+def too_long() -> BadFrame:
+    return BadFrame(f"no line end in {LONGEST} bytes")
+
+
+def pairs(line: str) -> Mapping[str, str]:
+    """Words behind a value, up to the next key or a comma or semicolon, belong to it."""
+    if DECIMAL_COMMA.search(line):  # 21,5 must not become 21
+        raise BadFrame("a comma inside a number")
+    found = {}
+    for clause in re.split("[,;]", " ".join(line.split())):
+        key = ""
+        for word in MARK.sub(r"\1", clause).split():
+            if pair := PAIR.fullmatch(word):
+                key = pair[1].lower()
+                found[key] = pair[2]
+            elif key:
+                found[key] += f" {word}"
+    return found
+
+
+def json_object(line: str) -> Mapping[str, str]:
+    """Keys of inner objects and places in lists are joined by dots: ``bme280.temperature``, ``rooms.0``."""
+    try:
+        whole = JSON.decode(line)
+    except (ValueError, RecursionError) as error:
+        raise BadFrame("no JSON" if isinstance(error, ValueError) else "JSON too deep") from None
+    if not isinstance(whole, dict):
+        raise BadFrame("no JSON object")
+    found: dict[str, str] = {}
+    open_ones: list[tuple[str, Any]] = [("", whole)]
+    while open_ones:
+        prefix, node = open_ones.pop()
+        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+            path = f"{prefix}{key}".lower()
+            if isinstance(value, dict | list):
+                open_ones.append((f"{path}.", value))
+            else:
+                found[path] = "" if value is None else str(value)
+    return found
+
+
+def matched(patterns: tuple[re.Pattern[str], ...], line: str) -> Mapping[str, str]:
+    """The first of *patterns* that fits the whole line has it."""
+    for pattern in patterns:
+        if found := pattern.fullmatch(line):
+            return {key.lower(): text for key, text in found.groupdict().items() if text is not None}
+    raise BadFrame("no pattern fits")
+
+
+class Emulator:
+    """The device's side of the wire: every period it says its lines, with numbers that sway by 2 % around their
+    start, and choices that take turns."""
+
+    def __init__(self, say: str, start: Mapping[str, Any], period: float) -> None:
+        self.say, self.start, self.period = say, start, period
+        self.waited = 0.0
+        self.said = 0
+
+    def receive(self, data: bytes) -> bytes:
+        return b""
+
+    def tick(self, seconds: float) -> bytes:
+        times, self.waited = divmod(self.waited + seconds, self.period)
+        return b"".join(self.speak() for _ in range(int(times)))
+
+    def speak(self) -> bytes:
+        text = SLOT.sub(lambda slot: self.value(self.start[slot[1]]), self.say) if self.start else self.say
+        self.said += 1
+        return "".join(f"{line}\r\n" for line in text.strip().splitlines()).encode()
+
+    def value(self, start: Any) -> str:
+        match start:
+            case list():
+                return str(start[self.said % len(start)])
+            case bool():
+                return str(start).lower()
+            case int() | float():
+                digits = len(str(start).partition(".")[2])
+                return f"{sway(self.said, start, abs(start) / 50, 60):.{digits}f}"
+        return str(start)
