@@ -1,0 +1,174 @@
+"""The configuration: one TOML file, read into plain data, or refused with all its mistakes at once.
+
+What a file may say is in docs/configuration.md; how single values are written is in ``notation`` and ``places``.
+Which drivers exist is told by the caller.  Nothing is opened here but the file itself.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from gateway import notation, places
+from gateway.config_device import Device, Find, Policy, QuantityConfig, read_devices
+from gateway.places import Bus, Endpoint, Lines, SerialPort, Where, parse_serial
+from gateway.table import ConfigError, Page, Problem, Table, shared
+
+__all__ = [
+    "HTTP",
+    "IRC",
+    "Bus",
+    "Config",
+    "ConfigError",
+    "Device",
+    "Endpoint",
+    "Find",
+    "History",
+    "Lines",
+    "Listen",
+    "Policy",
+    "Problem",
+    "QuantityConfig",
+    "SerialPort",
+    "Where",
+    "drivers_folder",
+    "load",
+    "parse",
+    "parse_serial",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where an interface listens, as Twisted server endpoint strings, and as what strangers may come in."""
+
+    endpoints: tuple[str, ...]
+    anonymous: Literal["viewer"] | None
+
+
+@dataclass(frozen=True, slots=True)
+class HTTP(Listen):
+    hosts: tuple[str, ...]  # names under which browsers may know us, beside our own
+
+
+@dataclass(frozen=True, slots=True)
+class IRC(Listen):
+    name: str  # the server's
+    min_interval: float  # seconds between two lines about one quantity in #readings
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    path: str | None
+    keep: float | None  # seconds; None is for ever
+    bytes_per_day: int  # that may be written to the card
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    tcp: Listen | None
+    http: HTTP | None
+    irc: IRC | None
+    history: History | None
+    devices: tuple[Device, ...]
+    drivers_folder: Path | None
+    time: Literal["auto", "system", "synchronized"]
+    warnings: tuple[Problem, ...] = ()
+
+
+def load(path: Path, find: Find, names: Iterable[str]) -> Config:
+    """Read the file at *path*.  Raises ConfigError, also when it cannot be read."""
+    try:
+        data = path.read_bytes()
+        return parse(data.decode("utf-8-sig"), str(path), find, names)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError((Problem(str(path), line, "", "not UTF-8 text"),)) from None
+    except OSError as error:
+        raise ConfigError((Problem(str(path), 0, "", error.strerror or str(error)),)) from None
+
+
+def drivers_folder(path: Path) -> Path | None:
+    """Where the file at *path* keeps the user's own drivers, to be known before ``load``, which is told of them.
+    None when it says nothing, and of a file with mistakes: these are for ``load`` to tell."""
+    try:
+        return Path(notation.path(tomllib.loads(path.read_text("utf-8-sig"))["gateway"]["drivers"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def parse(text: str, file: str, find: Find, names: Iterable[str]) -> Config:
+    """Read *text*, which is called *file* in what is said of it.  Raises ConfigError with every mistake."""
+    page = Page(text, file)
+    top = page.table
+    gateway = top.table("gateway") or Table(page, ("gateway",), {})
+    tcp, http, irc, history = (top.table(name) for name in ("tcp", "http", "irc", "history"))
+    devices = top.table("device")
+    folder = gateway.take("drivers", notation.path, None)
+    config = Config(
+        tcp=Listen(*read_listen(tcp)) if tcp else None,
+        http=HTTP(*read_listen(http), http.each("hosts", notation.host)) if http else None,
+        irc=read_irc(irc) if irc else None,
+        history=read_history(history) if history else None,
+        devices=read_devices(devices, find, tuple(names)) if devices else (),
+        drivers_folder=Path(folder) if folder else None,
+        time=gateway.take("time", notation.one_of(("auto", "system", "synchronized")), "auto"),
+    )
+    for table in (top, gateway, tcp, http, irc, history):
+        if table:
+            table.close()
+    refuse_shared_ports((tcp, config.tcp), (http, config.http), (irc, config.irc))
+    return replace(config, warnings=page.finish())
+
+
+def read_listen(table: Table) -> tuple[tuple[str, ...], Literal["viewer"] | None]:
+    """The endpoints of an interface, and who may come in over them from elsewhere."""
+    if table.raw.get("listen", []) == []:
+        table.wrong('`listen` is missing, for example `listen = "tcp:7600:interface=127.0.0.1"`')
+    viewer: Literal["viewer"] = "viewer"
+    endpoints = table.each("listen", partial(read_endpoint, "anonymous" in table.raw))
+    return endpoints, table.take("anonymous", notation.one_of((viewer,)), None)
+
+
+def read_endpoint(anonymous: bool, value: Any) -> str:
+    """An endpoint that only this machine reaches, or any when *anonymous* people are provided for."""
+    endpoint = places.server(value)
+    if not anonymous and not places.local(endpoint):
+        raise ValueError(
+            f"{endpoint!r} can be reached from other machines, which takes "
+            '`anonymous = "viewer"` (they can then only read); else add `:interface=127.0.0.1`'
+        )
+    return endpoint
+
+
+def read_irc(table: Table) -> IRC:
+    listen = read_listen(table)
+    return IRC(
+        *listen,
+        name=table.take("name", notation.host, "gateway"),
+        min_interval=table.take("min_interval", notation.duration, 10.0),
+    )
+
+
+def read_history(table: Table) -> History:
+    return History(
+        path=table.take("path", notation.path, None),
+        keep=table.take("keep", notation.duration, None),
+        bytes_per_day=table.take("bytes_per_day", notation.size, 10**9),
+    )
+
+
+def refuse_shared_ports(*listeners: tuple[Table | None, Listen | None]) -> None:
+    uses = [
+        (table, "listen", claim)
+        for table, listen in listeners
+        if table and listen
+        for endpoint in listen.endpoints
+        if (claim := places.listens(endpoint)) is not None
+    ]
+    for table, key, message in shared(uses):
+        table.wrong(message, key)
