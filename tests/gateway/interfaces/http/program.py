@@ -1,0 +1,133 @@
+"""A gateway that is all air: devices that are not there, wandering values, and the real site in front of them.
+
+    python -m tests.gateway.interfaces.http.program [PORT]
+
+It prints its port, and ends when its standard input does.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IReactorTime
+
+from drivers.api import NoAnswer, Quantity, Value
+from drivers.quantities import co2, humidity, particles, pressure, state, temperature
+from gateway.clock import Clock
+from gateway.commands import Card, Commands, Status
+from gateway.hub import Chunk, Hub
+from gateway.manual import Manual
+
+TEMPERATURE, HUMIDITY, PRESSURE = temperature(-40, 125, 2), humidity(0, 100, 1), pressure(300, 1100, 2)
+CO2, STATE, MODE = co2(0, 5000), state(True), Quantity("mode", kind="choice", choices=("2d", "3d"))
+DUST = (particles("1_0", 1000), particles("2_5", 1000), particles("10", 1000))
+
+
+@dataclass
+class Fake:
+    """A device as commands see it.  With *refuses*, writing fails in these words."""
+
+    hub: Hub
+    name: str
+    quantities: tuple[Quantity, ...]
+    state: str = "running"
+    reason: str = ""
+    label: str = ""
+    driver: str = "fake"
+    where: str = "i2c:1 0x44"
+    refuses: str = ""
+    written: list[Value] = field(default_factory=list)
+
+    @property
+    def card(self) -> Card:
+        return Card(name=self.name, label=self.label, driver=self.driver, title=f"Some {self.driver}",
+                    documentation="", where=self.where, period=1.0, settings={}, quantities=self.quantities)  # fmt: skip
+
+    @property
+    def status(self) -> Status:
+        return Status(state=self.state, reason=self.reason, since=0.0, seen=self.hub.clock.monotonic())
+
+    def read(self) -> Deferred[None]:
+        return succeed(None)
+
+    def write(self, quantity: Quantity, value: Value) -> Deferred[None]:
+        if self.refuses:
+            return fail(NoAnswer(self.refuses))
+        self.written.append(value)
+        self.hub.publish(self.name, {quantity: value})
+        return succeed(None)
+
+    def raw(self) -> Iterable[Chunk]:
+        return ()
+
+
+def gateway(synced: bool = True) -> tuple[Hub, Commands]:
+    """A hub with the manual device, and the door to it."""
+    start = time.monotonic()
+    clock = Clock(3, lambda: time.monotonic() - start)
+    if synced:
+        clock.set(time.time())
+    hub = Hub(clock)
+    return hub, Commands(hub, Manual(hub))
+
+
+def house(hub: Hub) -> list[Fake]:
+    """What a house may have."""
+    dead = "no answer for 42 s: is /dev/ttyUSB1 still plugged in?"
+    wrong = "the chip at 0x76 says 0x58, and is a BMP280; set driver to bmp280"
+    return [
+        Fake(hub, "attic", (TEMPERATURE, HUMIDITY), label="Attic", driver="sht31"),
+        Fake(hub, "office", (CO2,), label="Office", driver="mhz19", where="/dev/ttyS0"),
+        Fake(hub, "roof", (MODE, Quantity("satellites", kind="int", high=99)), driver="gps", where="usb:1546:01a8"),
+        Fake(hub, "street", DUST, driver="pms5003", where="/dev/serial/by-id/usb-1a86_USB_Serial-if00-port0"),
+        Fake(hub, "pump", (STATE,), label="Garden pump", driver="relay", where="gpio:GPIO17"),
+        Fake(hub, "gate", (STATE,), driver="relay", where="gpio:GPIO27", refuses="no answer from gpio:GPIO27"),
+        Fake(hub, "cellar", (TEMPERATURE, HUMIDITY), "lost", dead, "Cellar", "sht31", "/dev/ttyUSB1"),
+        Fake(hub, "barn", (TEMPERATURE, PRESSURE), "refused", wrong, "", "bme280", "i2c:1 0x76"),
+    ]
+
+
+def wander(hub: Hub, clock: IReactorTime, turn: int = 0, every: float = 0.5) -> None:
+    """Publish a sample of everything, and again *every* seconds."""
+    clock.callLater(every, wander, hub, clock, turn + 1, every)
+    here = math.sin(turn / 17) + 0.4 * math.sin(turn / 5)
+    hub.publish("attic", {TEMPERATURE: 21.53 + 0.4 * here, HUMIDITY: 44.1 - 2 * here}, 3.0)
+    hub.publish("office", {CO2: int(640 + 60 * math.sin(turn / 23))}, 3.0)
+    if turn < 20:
+        hub.publish("roof", dict(zip(hub.devices["roof"].card.quantities, ("3d", 9), strict=True)), 3.0)
+    suspect = DUST if turn % 40 > 30 else ()
+    hub.publish("street", {q: round(9 * at + 3 * here) for at, q in enumerate(DUST, 1)}, 3.0, suspect)
+
+
+def main() -> None:
+    from gateway.interfaces.http import site
+    from gateway.reactor import Reactor
+
+    reactor = Reactor()
+    hub, commands = gateway()
+    hub.devices |= {fake.name: fake for fake in house(hub)}
+    for name in ("pump", "gate"):
+        hub.publish(name, {STATE: False})
+    commands.manual.set("target", "20.5")
+    commands.manual.set("note", "ask Anna about the valve")
+    wander(hub, reactor)
+    wanted = int(sys.argv[1]) if sys.argv[1:] else 0
+    port = reactor.listenTCP(wanted, site(commands, reactor, tcp=7600), interface="127.0.0.1")
+    print(port.getHost().port, flush=True)
+
+    def end() -> None:
+        sys.stdin.read()
+        reactor.callFromThread(reactor.stop)
+
+    threading.Thread(target=end, daemon=True).start()
+    reactor.run(installSignalHandlers=False)
+
+
+if __name__ == "__main__":
+    main()
