@@ -1,0 +1,153 @@
+"""Which drivers there are: those that come with the gateway, and the user's own tables.
+
+This module alone knows drivers by name, and imports one only when it is asked for: a daemon with one sensor does
+not carry the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import drivers
+from drivers.api import Driver
+from gateway.notation import nearest
+from gateway.table import ConfigError, Page, Problem
+
+FOLDER = Path("/etc/gateway/drivers")  # the user's own, when the configuration names no other
+TABLES = Path(drivers.__file__).parent / "tables"
+FAMILIES = {"line": "drivers.family.line"}
+
+# Where each shipped driver is described: its module, or the folder of tables.  A test holds it against what is there.
+NAMES: Mapping[str, str] = {
+    "bme280": "drivers.bme280",
+    "bmp280": "drivers.bme280",
+    "button": "drivers.button",
+    "gps": "drivers.gps",
+    "jsonlines": "drivers.tables",
+    "keyvalue": "drivers.tables",
+    "lm75": "drivers.lm75",
+    "lm75b": "drivers.lm75",
+    "mhz19": "drivers.mhz19",
+    "pms3003": "drivers.pms5003",
+    "pms5003": "drivers.pms5003",
+    "pms5003st": "drivers.pms5003",
+    "pms5003t": "drivers.pms5003",
+    "pms7003": "drivers.pms5003",
+    "pmsa003": "drivers.pms5003",
+    "relay": "drivers.relay",
+    "sht31": "drivers.sht31",
+    "tmp102": "drivers.lm75",
+    "tmp105": "drivers.lm75",
+    "tmp75": "drivers.lm75",
+}
+
+
+class BrokenTable(ValueError):
+    """There is a table for that driver, but it describes none."""
+
+
+def shipped() -> Mapping[str, Driver[Any]]:
+    """All drivers that come with the gateway.  This imports every one."""
+    return {name: find(name) for name in NAMES}
+
+
+def find(name: str, folder: Path | None = None) -> Driver[Any]:
+    """The driver called *name*.  Raises KeyError when there is none, and BrokenTable when the user's own is broken."""
+    if NAMES.get(name) == "drivers.tables":
+        path = TABLES / f"{name}.toml"
+        return from_table(name, path.read_text("utf-8"), str(path))
+    if name in NAMES:
+        rows: Driver[Any] | tuple[Driver[Any], ...] = import_module(NAMES[name]).DRIVER
+        return {row.name: row for row in (rows if isinstance(rows, tuple) else (rows,))}[name]
+    own, problems = load(folder)
+    if name not in own and (about := [problem for problem in problems if Path(problem.file).stem == name]):
+        raise BrokenTable(f"driver `{name}` is broken: " + "; ".join(map(str, about)))
+    return own[name]
+
+
+def names(folder: Path | None = None) -> list[str]:
+    """What ``find`` may be asked for, without a look into any table."""
+    try:
+        return sorted({*NAMES, *(path.stem for path in tables(folder or FOLDER))})
+    except OSError:
+        return sorted(NAMES)
+
+
+def load(folder: Path | None = None) -> tuple[Mapping[str, Driver[Any]], list[Problem]]:
+    """The user's own drivers, one from each good table in *folder*, and what is wrong with the others."""
+    own: dict[str, Driver[Any]] = {}
+    problems: list[Problem] = []
+    units: dict[str, tuple[str, str]] = {}  # of each quantity, and the file that said so first
+    try:
+        paths = tables(folder or FOLDER)
+    except OSError as error:
+        return {}, [Problem(str(folder or FOLDER), 0, "", error.strerror or str(error))]
+    for path in paths:
+        try:
+            row = read(path)
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        clashes = []
+        for quantity in row.quantities:
+            unit, file = units.get(quantity.name, (quantity.unit, ""))
+            if unit != quantity.unit:
+                reason = f"is {quantity.unit!r} here and {unit!r} in {file}, but one name has one unit"
+                clashes.append(Problem(str(path), 0, f"quantity.{quantity.name}.unit", reason))
+        problems += clashes
+        if not clashes:
+            own[row.name] = row
+            units = {quantity.name: (quantity.unit, path.name) for quantity in row.quantities} | units
+    return own, problems
+
+
+def tables(folder: Path) -> list[Path]:
+    """The tables in *folder*, which need not exist."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix == ".toml" and path.name[0] != ".")
+    except FileNotFoundError:
+        return []
+
+
+def read(path: Path) -> Driver[Any]:
+    """The driver in the user's table at *path*, which has its name from the file.  Raises ConfigError."""
+    name = path.stem
+    try:
+        if name in NAMES:
+            raise ValueError(f"`{name}` comes with the gateway: give the file another name")
+        if not (name.isascii() and name.isalnum() and name.islower()):
+            raise ValueError("a driver has its name from its file: small letters and digits only")
+        return from_table(name, path.read_bytes().decode("utf-8-sig"), str(path))
+    except UnicodeDecodeError:
+        reason = "not UTF-8 text"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except RecursionError:
+        reason = "nested too deep"
+    except ValueError as error:
+        reason = str(error)
+    raise ConfigError((Problem(str(path), 0, "", reason),))
+
+
+@lru_cache(maxsize=64)  # a table that has not changed gives the very same driver, so that a reload sees no change
+def from_table(name: str, text: str, file: str) -> Driver[Any]:
+    """The driver that the table *text* describes.  Raises ConfigError with every mistake."""
+    from drivers.family import BadTable  # as late as a driver, and for the same reason
+
+    page = Page(text, file)
+    table = page.table.raw
+    family = table.get("family")
+    if not isinstance(family, str) or family not in FAMILIES:
+        reason = f"{family!r} is none of {', '.join(FAMILIES)}{nearest(family, FAMILIES)}" if family else "is missing"
+        raise ConfigError((Problem(file, page.lines.of(("family",)), "family", reason),))
+    try:
+        row: Driver[Any] = import_module(FAMILIES[family]).driver(name, table)
+    except BadTable as error:
+        raise ConfigError(
+            tuple(Problem(file, page.lines.of(tuple(key.split("."))), key, reason) for key, reason in error.problems)
+        ) from None
+    return row
