@@ -139,8 +139,8 @@ def read_endpoint(anonymous: bool, value: Any) -> str:
     endpoint = places.server(value)
     if not anonymous and not places.local(endpoint):
         raise ValueError(
-            f"{endpoint!r} can be reached from other machines, which takes "
-            '`anonymous = "viewer"` (they can then only read); else add `:interface=127.0.0.1`'
+            f"{endpoint!r} can be reached from other machines: add `anonymous = "
+            '"viewer"` to let them read, or listen with `interface=127.0.0.1`'
         )
     return endpoint
 

@@ -140,18 +140,18 @@ def split_endpoint(text: Any, kinds: dict[str, tuple[str, ...]], ways: str = "")
         raise ValueError(f"{text!r} is no endpoint; {ways}")
     if head not in kinds and (guess := nearest(head, kinds)):
         raise ValueError(f"{text!r}: unknown kind `{head}`{guess}")
-    names, given, positional = kinds.get(head, ()), dict[str, str](), 0
+    names, given, plain = kinds.get(head, ()), dict[str, str](), 0
     for part in rest if names else ():
         name, equals, value = part.partition("=")
-        if not equals and positional < len(names):
-            given[names[positional]] = part
-            positional += 1
-        elif not equals:
-            raise ValueError(rf"{text!r}: too many colons; one inside a value is written \: (and the whole in '...')")
-        elif name not in names:
-            raise ValueError(f"{text!r}: unknown option `{name}`{nearest(name, names)}")
-        else:
+        if equals and name in names:
             given[name] = value
+        elif equals:
+            raise ValueError(f"{text!r}: unknown option `{name}`{nearest(name, names)}")
+        elif len(given) == plain < len(names):  # Twisted takes none without a name behind one with
+            given[names[plain]] = part
+            plain += 1
+        else:
+            raise ValueError(rf"{text!r}: too many colons; one inside a value is written \: (and the whole in '...')")
     return head, given
 
 

@@ -69,8 +69,8 @@ class Page:
                 Problem(self.file, again.line, dotted(again.path), f"given twice, first on line {again.first}")
                 for again in twice
             )
-        hint = '; is it text?  Then it needs quotes: "..."' if message == "Invalid value" else ""
         column = f" (column {place[3]})" if place and place[3] else ""
+        hint = '; is it text?  Then it needs quotes: "..."' if message == "Invalid value" and column else ""
         return (Problem(self.file, line, "", f"not TOML: {message}{column}{hint}"),)
 
     def finish(self) -> tuple[Problem, ...]:

@@ -132,5 +132,5 @@ class Lines:
             return
         self.given.add(path)
         self.lines[path] = line
-        for depth in range(1, len(path)):  # a table may be there by its keys alone
-            self.lines.setdefault(path[:depth], line)
+        while (path := path[:-1]) and path not in self.lines:  # a table may be there by its keys alone
+            self.lines[path] = line
