@@ -39,9 +39,9 @@ def formaldehyde(high: float) -> Quantity:
     return Quantity("formaldehyde", "µg/m³", high=high)
 
 
-def co2(low: float, high: float) -> Quantity:
+def co2(low: float, high: float, digits: int = 0) -> Quantity:
     """Carbon dioxide in air, in parts per million."""
-    return Quantity("co2", "ppm", "int", low, high)
+    return Quantity("co2", "ppm", low=low, high=high, digits=digits)
 
 
 def state(writable: bool = False) -> Quantity:

@@ -118,22 +118,23 @@ def quantity(name: str, where: str, said: Table, problems: Problems) -> Quantity
     if not re.fullmatch("[a-z][a-z0-9_]*", name):
         problems.append((where, "a name is made of a-z, 0-9 and _, and begins with a letter"))
     kind = said["kind"] or (base.kind if base else "float")
-    like = base if base and base.kind in (kind, {"int": "float", "float": "int"}.get(kind)) else None
     unit, low, high, digits, choices = (
-        said[key] if said[key] is not None else getattr(like, key, None)
+        said[key] if said[key] is not None else getattr(base, key, None)
         for key in ("unit", "low", "high", "digits", "choices")
     )
     if base and said["unit"] not in (None, base.unit):
         reason = f"{said['unit']!r}, but {base.name} is in {base.unit or 'no unit'!r} everywhere: use scale and offset"
         problems.append((f"{where}.unit", reason))
-    if kind in ("float", "int"):
+    if base and kind != base.kind:
+        problems.append((f"{where}.kind", f"{kind!r}, but {base.name} is {base.kind!r} everywhere"))
+    elif (kind == "choice") != bool(choices):
+        problems.append((f"{where}.choices", "belong to kind choice, and only there"))
+    elif kind in ("float", "int"):
         if base is None and unit is None:
             problems.append((f"{where}.unit", f'is missing ("" for none){nearest(name, KNOWN)}'))
         if low is None or high is None:
             problems.append((where, "needs low and high"))
         elif low >= high:
             problems.append((where, f"low {low} is not below high {high}"))
-    if (kind == "choice") != bool(choices):
-        problems.append((f"{where}.choices", "belong to kind choice, and only there"))
     digits = 0 if kind != "float" else 2 if digits is None else digits
     return Quantity(name, unit or "", kind, low or 0, high or 0, digits, tuple(choices or ()))

@@ -306,6 +306,7 @@ def changed(change: str) -> str:
         ('["grams"] -> [1]', "quantity.weight.aliases: is no list of texts"),
         ('["grams"] -> ["verdict", "grams"]', "'verdict' already stands for weight"),
         ("scale = 0.001 -> unit = 'g'", "quantity.weight.unit: 'g', but weight is in 'kg' everywhere: use scale"),
+        ("scale = 0.001 -> kind = 'text'", "quantity.weight.kind: 'text', but weight is 'float' everywhere"),
         ("scale = 0.001 -> unit = 'kg'", "vector.0: gives"),
         ("scale = 0.001 -> low = 5\nhigh = 1", "quantity.weight: low 5 is not below high 1"),
         ("quantity.weight -> quantity.mass", "quantity.mass.unit: is missing"),
