@@ -47,11 +47,14 @@ class Page:
     """A whole file.  Raises ConfigError at once when it is not TOML."""
 
     def __init__(self, text: str, file: str) -> None:
-        self.file, self.lines = file, Lines(text)
+        self.file = file
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
         try:
+            self.lines = Lines(text)
             raw = tomllib.loads(text)
+        except RecursionError:
+            raise ConfigError((Problem(file, 0, "", "not TOML that can be read: nested too deep"),)) from None
         except ValueError as error:
             raise ConfigError(self.broken(text, str(error))) from None
         self.table = Table(self, (), raw)

@@ -406,6 +406,11 @@ def test_all_mistakes_at_once_in_the_order_of_the_file() -> None:
     ]
 
 
+def test_nesting_has_an_end() -> None:
+    with pytest.raises(ConfigError, match="g.toml: not TOML that can be read: nested too deep"):
+        read("a = " + "[" * 100_000)
+
+
 def test_every_double_is_told() -> None:
     doubles = told(ATTIC + ATTIC + OFFICE + OFFICE)
     assert [line.split(": ")[:2] for line in doubles] == [["4", "device.attic"], ["9", "device.office"]]
