@@ -103,10 +103,10 @@ class FakeGPIO:
     def look(self) -> None:
         """Tell the edges since the last look."""
         for channel, (edge, callback) in list(self.callbacks.items()):
-            level = self.level(channel)
-            if level != self.seen.get(channel) and edge in (self.BOTH, self.RISING if level else self.FALLING):
-                callback(channel)
+            before, level = self.seen.get(channel), self.level(channel)
             self.seen[channel] = level
+            if level != before and edge in (self.BOTH, self.RISING if level else self.FALLING):
+                callback(channel)
 
     def level(self, channel: int) -> bool:
         if self.emulator is not None and channel in self.names:

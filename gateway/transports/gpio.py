@@ -10,9 +10,10 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, Literal, TypeAlias
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall
 
 from drivers.api import Edge, NoAnswer, Operation, SetLines
@@ -20,7 +21,7 @@ from drivers.api import Edge, NoAnswer, Operation, SetLines
 SPEC = re.compile(r"gpio:(?:GPIO)?(\d{1,2})", re.IGNORECASE)
 LINES = 54  # a BCM283x has so many, and a Pi's header is numbered by them
 EDGES = 256  # that may wait for the reactor; of more the oldest are dropped and counted
-MISSING = "GPIO needs the RPi.GPIO module: install device-gateway[rpi-lgpio], or device-gateway[rpi-gpio] on kernels before 6.6"
+MISSING = "there is no RPi.GPIO module: install device-gateway[rpi-lgpio], or [rpi-gpio] on kernels before 6.6"
 
 Fed: TypeAlias = Callable[[tuple[Edge, ...]], object]
 
@@ -44,8 +45,7 @@ class GPIOChip:
         """RPi.GPIO, or NoAnswer with the way to it."""
         if self.ready is None:
             try:
-                if (module := self.given) is None:
-                    from RPi import GPIO as module  # type: ignore[import-not-found,unused-ignore]  # not on every board
+                module = import_module("RPi.GPIO") if self.given is None else self.given
                 module.setwarnings(False)
                 module.setmode(module.BCM)
             except ImportError as error:
@@ -117,6 +117,8 @@ class GPIOLines:
     def seer(self, name: str, number: int) -> Callable[[int], None]:
         def saw(channel: int) -> None:
             """In the module's thread, so it only hands over: once for all edges that came before the reactor's turn."""
+            if not self.open:
+                return
             self.dropped += len(self.edges) == EDGES
             self.edges.append(Edge(name, bool(self.module.input(number)), self.chip.monotonic()))
             if not self.due:
@@ -133,7 +135,7 @@ class GPIOLines:
     def take(self) -> None:
         self.due = False
         edges = []
-        while self.edges:
+        while self.edges and self.open:
             edge = self.edges.popleft()
             if self.debounce:
                 self.bounced(edge)
@@ -145,9 +147,8 @@ class GPIOLines:
         """A line that moved is looked at when it has been quiet for a while."""
         if edge.line in self.bouncing:
             self.bouncing[edge.line][0].cancel()
-        if self.open:
-            later = self.chip.reactor.callLater(self.debounce, self.settled, edge.line)
-            self.bouncing[edge.line] = (later, edge.at)
+        later = self.chip.reactor.callLater(self.debounce, self.settled, edge.line)
+        self.bouncing[edge.line] = (later, edge.at)
 
     def settled(self, name: str) -> None:
         at = self.bouncing.pop(name)[1]
@@ -167,13 +168,20 @@ class GPIOLines:
         """Drive the lines, all that are named at once."""
         assert isinstance(operation, SetLines) and self.direction == "out"
         if not self.open:
-            raise NoAnswer("the lines are closed")
-        self.drive(dict(operation.levels))
+            return fail(NoAnswer("the lines are closed"))
+        try:
+            self.drive(dict(operation.levels))
+        except NoAnswer as error:
+            return fail(error)
         return succeed(b"")
 
     def drive(self, levels: Mapping[str, bool]) -> None:
+        pins = [self.pins[name] for name in levels]
+        try:
+            self.module.output(pins, [int(level) for level in levels.values()])
+        except Exception as error:  # each back end has exceptions of its own
+            raise NoAnswer(f"GPIO{', GPIO'.join(map(str, pins))}: {error}") from error
         self.levels.update(levels)
-        self.module.output([self.pins[name] for name in levels], [int(level) for level in levels.values()])
 
     def close(self, levels: Mapping[str, bool] | None = None) -> None:
         """Let go.  An output takes its last level of *levels*, or keeps its own: it is left an output, because an input
@@ -183,6 +191,7 @@ class GPIOLines:
         self.open = False
         for later, _ in self.bouncing.values():
             later.cancel()
+        self.bouncing.clear()
         if self.direction == "in":
             for number in self.pins.values():
                 self.module.remove_event_detect(number)

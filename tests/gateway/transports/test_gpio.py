@@ -1,0 +1,209 @@
+"""GPIO lines, with the stand-in for RPi.GPIO."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from twisted.internet.task import Clock
+
+from drivers import button, relay
+from drivers.api import Edge, NoAnswer, SetLines
+from gateway.transports import gpio
+from gateway.transports.emulated import TICK, Ticker
+from gateway.transports.fake import FakeGPIO
+from gateway.transports.gpio import GPIOChip, GPIOLines, pin
+
+
+class Threads(Clock):
+    """A clock that also takes calls from threads, for its next step."""
+
+    def callFromThread(self, call: Callable[..., object], *args: Any) -> None:
+        self.callLater(0, call, *args)
+
+
+class World:
+    def __init__(self, fake: FakeGPIO | None = None) -> None:
+        self.clock = Threads()
+        self.fake = fake or FakeGPIO()
+        self.chip = GPIOChip(self.clock, self.fake, self.clock.seconds)
+        self.told = list[tuple[Edge, ...]]()
+
+    def open(self, direction: Any = "in", **settings: Any) -> GPIOLines:
+        return self.chip.open({"line": "gpio:GPIO17"}, direction, fed=self.told.append, **settings)
+
+    def heard(self) -> list[tuple[bool, float]]:
+        """Level and time of each edge since the last look."""
+        self.clock.advance(0)
+        told, self.told[:] = [(edge.level, edge.at) for edges in self.told for edge in edges], []
+        return told
+
+
+@pytest.mark.parametrize(("spec", "number"), [("gpio:GPIO17", 17), ("gpio:17", 17), ("GPIO:gpio4", 4)])
+def test_reads_lines(spec: str, number: int) -> None:
+    assert pin(spec) == number
+
+
+@pytest.mark.parametrize("spec", ["gpio:", "GPIO17", "gpio:GPIO99", "gpio:GPIO17x", "gpio:-1", "i2c:1"])
+def test_refuses_wrong_lines(spec: str) -> None:
+    with pytest.raises(ValueError, match="write gpio:GPIO17"):
+        pin(spec)
+
+
+def test_an_input_tells_its_level_and_then_each_change() -> None:
+    world = World()
+    lines = world.open(pull="up")
+    assert world.told == []  # in a later turn
+    assert world.heard() == [(True, 0.0)]
+    world.clock.advance(1.5)
+    world.fake.drive(17, False)
+    assert world.heard() == [(False, 1.5)]
+    world.fake.drive(17, False)
+    assert world.heard() == []
+    lines.close()
+    lines.close()
+    assert world.fake.callbacks == {} and world.fake.directions == {}
+    world.fake.drive(17, True)
+    assert world.heard() == []
+
+
+def test_edges_of_one_turn_come_together_and_are_bounded() -> None:
+    world = World()
+    lines = world.open()
+    world.heard()
+
+    def wiggle() -> None:
+        for turn in range(1, 2 * gpio.EDGES + 1):
+            world.fake.drive(17, bool(turn % 2))
+
+    thread = threading.Thread(target=wiggle)
+    thread.start()
+    thread.join()
+    assert len(world.clock.getDelayedCalls()) == 1
+    assert len(world.heard()) == gpio.EDGES and lines.dropped == gpio.EDGES
+
+
+def test_a_bouncing_line_is_told_when_it_has_settled() -> None:
+    world = World()
+    world.open(debounce=0.03)
+    world.heard()
+    for level in (True, False, True):
+        world.clock.advance(0.01)
+        world.fake.drive(17, level)
+        assert world.heard() == []
+    world.clock.advance(0.02)
+    assert world.heard() == []
+    world.clock.advance(0.01)
+    ((level, at),) = world.heard()
+    assert level and at == pytest.approx(0.03)
+    world.fake.drive(17, False)
+    world.fake.drive(17, True)  # a spike
+    world.clock.advance(1)
+    assert world.heard() == []
+
+
+def test_closing_while_it_bounces() -> None:
+    world = World()
+    lines = world.open(debounce=0.03)
+    world.heard()
+    world.fake.drive(17, True)
+    world.clock.advance(0)
+    world.fake.drive(17, False)
+    lines.close()
+    world.clock.advance(1)
+    assert world.told == [] and not world.clock.getDelayedCalls()
+
+
+class Recorder(FakeGPIO):
+    """Remembers what outputs were told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = list[tuple[Any, ...]]()
+
+    def setup(self, channels: Any, direction: int, pull_up_down: int = 20, initial: int | None = None) -> None:
+        self.calls.append(("setup", channels, direction, initial))
+        super().setup(channels, direction, pull_up_down, initial)
+
+    def output(self, channels: Any, values: Any) -> None:
+        self.calls.append(("output", channels, values))
+        super().output(channels, values)
+
+
+def test_an_output_begins_at_its_level_in_one_call() -> None:
+    world = World(Recorder())
+    lines = world.open("out", initial={"line": True})
+    assert world.fake.calls == [("setup", 17, FakeGPIO.OUT, 1)]  # type: ignore[attr-defined]
+    assert world.heard() == [(True, 0.0)]
+    lines.perform(SetLines((("line", False),)))
+    assert world.fake.level(17) is False
+    lines.close({"line": True})
+    assert world.fake.level(17) is True and world.fake.directions == {17: FakeGPIO.OUT}
+
+
+def test_hands_off_keeps_the_level() -> None:
+    world = World(Recorder())
+    world.fake.loose[17] = True
+    lines = world.open("out", initial=None)
+    assert world.fake.calls == [("setup", 17, FakeGPIO.OUT, None)]  # type: ignore[attr-defined]
+    assert world.heard() == [(True, 0.0)]
+    lines.close(None)
+    assert len(world.fake.calls) == 1 and world.fake.level(17) is True  # type: ignore[attr-defined]
+
+
+def test_a_line_belongs_to_one_device() -> None:
+    world = World()
+    lines = world.open()
+    with pytest.raises(NoAnswer, match="GPIO17 is used by another device"):
+        world.open("out")
+    lines.close()
+    world.open("out", initial={"line": False}).close()
+    with pytest.raises(NoAnswer, match="GPIO5 is used"):
+        world.chip.open({"a": "gpio:5", "b": "gpio:GPIO5"}, "out")
+
+
+def test_trouble_has_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+
+    def busy(*args: Any, **settings: Any) -> None:
+        raise RuntimeError("'GPIO busy'")
+
+    lines = world.open("out", initial={"line": False})
+    monkeypatch.setattr(world.fake, "output", busy)
+    got = list[Any]()
+    lines.perform(SetLines((("line", True),))).addErrback(got.append)
+    assert got[0].check(NoAnswer) and "GPIO17: 'GPIO busy'" in str(got[0].value)
+    lines.open = False
+    lines.perform(SetLines((("line", True),))).addErrback(got.append)
+    assert "closed" in str(got[1].value)
+    monkeypatch.setattr(world.fake, "setup", busy)
+    with pytest.raises(NoAnswer, match="GPIO4: 'GPIO busy'"):
+        world.chip.open({"line": "gpio:4"}, "in")
+
+
+def test_without_a_board_it_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "RPi", None)
+    with pytest.raises(NoAnswer, match=r"install device-gateway\[rpi-lgpio\]"):
+        GPIOChip(Threads()).open({"line": "gpio:4"}, "in")
+
+
+def test_an_emulated_button_presses_itself() -> None:
+    clock = Threads()
+    chip = GPIOChip(clock, FakeGPIO(clock, button.Emulator()), clock.seconds)
+    told, device = list[Any](), button.Button(button.Settings())
+    lines = chip.open({"line": "gpio:GPIO27"}, "in", pull="up", fed=lambda edges: told.extend(device.feed(edges)))
+    clock.pump([TICK] * 51)
+    assert [sample[button.STATE] for sample in told] == [False, True, False]
+    assert told[-1][button.COUNT] == 1
+    lines.close()
+    assert clock not in Ticker.running
+
+
+def test_an_emulated_relay_keeps_what_it_is_told() -> None:
+    clock, emulator = Threads(), relay.Emulator()
+    lines = GPIOChip(clock, FakeGPIO(clock, emulator)).open({"line": "gpio:GPIO17"}, "out", initial={"line": True})
+    assert emulator.levels == {"line": True}
+    lines.perform(SetLines((("line", False),)))
+    assert emulator.levels == {"line": False}
