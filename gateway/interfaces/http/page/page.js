@@ -1,0 +1,271 @@
+// The page: one event stream, and what it says, drawn.  The gateway sends how everything is, then what changes.
+
+import { Spark, span, written } from "./spark.js";
+
+const SILENCE = 20_000; // ms without an event, after which the gateway is asked whether it is there
+const AGAIN = 2_000; // ms until the next try to connect
+const MOST = 100; // quantities drawn of one device
+const WORDS = { pm1_0: "PM1", pm2_5: "PM2.5", pm10: "PM10", co2: "CO₂", hdop: "HDOP" };
+
+const link = document.getElementById("link");
+const host = location.hostname;
+const devices = new Map();
+let stream, again, heard = 0, boot = { uptime: 0, at: 0, tcp: 0 };
+
+const last = (name) => name.slice(name.lastIndexOf(".") + 1);
+const owner = (name) => name.slice(0, name.lastIndexOf("."));
+const copy = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
+const quoted = (text) => (/^[\w.:/%-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`); // for a shell
+
+function titled(name) {
+  const word = last(name);
+  return WORDS[word] ?? (word[0].toUpperCase() + word.slice(1)).replaceAll("_", " ");
+}
+
+function put(element, text) { // the DOM is left alone when nothing changed
+  if (element.textContent !== text) element.textContent = text;
+  if (element.className === "quality") element.hidden = !text;
+}
+
+const clock = (date) => date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const ago = (seconds) => `${span(seconds)} ago`;
+
+// One quantity of a device
+
+class Tile {
+  constructor(quantity) {
+    this.quantity = quantity;
+    this.element = copy("tile");
+    const find = (selector) => this.element.querySelector(selector);
+    [this.output, this.time, this.quality, this.refused] = [".number", "time", ".quality", ".refused"].map(find);
+    if (["float", "int", "flag"].includes(quantity.kind)) this.spark = new Spark(find("svg"), quantity);
+    find("h3").textContent = titled(quantity.name);
+    find(".unit").textContent = quantity.unit;
+    find("summary").textContent = quantity.name;
+    find("summary").title = "How a program gets it";
+    find("details").addEventListener("toggle", () => this.explain(find(".commands")));
+    this.element.toggleAttribute("data-wide", quantity.kind === "text");
+    if (quantity.writable && quantity.kind === "flag") this.addSwitch(find(".value"));
+    this.clear();
+  }
+
+  show(reading) {
+    this.reading = reading;
+    this.confirmed = true;
+    this.at = boot.at + (reading.monotonic - boot.uptime) * 1000;
+    put(this.output, written(this.quantity, reading.value));
+    this.element.classList.remove("none");
+    this.button?.setAttribute("aria-checked", reading.value);
+    this.spark?.add(this.at, Number(reading.value));
+    this.age();
+  }
+
+  clear() { // its device has no value for it now: an old one must not pass for one
+    this.reading = undefined;
+    this.spark?.clear();
+    this.output.textContent = "–";
+    this.element.classList.add("none");
+    this.element.classList.remove("old");
+    this.button?.setAttribute("aria-checked", false);
+    put(this.quality, "");
+    put(this.time, "no value");
+  }
+
+  age() {
+    if (!this.reading) return;
+    const { quality, time, until, monotonic } = this.reading;
+    const age = Math.max(0, (performance.now() - this.at) / 1000);
+    const stale = quality === "stale" || (until !== undefined && age > until - monotonic);
+    this.element.classList.toggle("old", stale);
+    put(this.quality, stale ? "stale" : quality === "good" ? "" : quality);
+    const when = time ? new Date(time).toLocaleString() : "at a time the gateway did not know";
+    put(this.time, time && age < 60 && !stale ? clock(new Date(time)) : ago(age));
+    [this.time.dateTime, this.time.title] = [time ?? "", when];
+    if (this.quantity.kind === "flag") this.spark.draw(performance.now());
+  }
+
+  addSwitch(place) {
+    this.button = document.createElement("button");
+    this.button.type = "button";
+    this.button.setAttribute("role", "switch");
+    this.button.setAttribute("aria-label", this.quantity.name);
+    this.button.append(this.output);
+    this.button.addEventListener("click", () => this.set(this.reading?.value ? "off" : "on"));
+    place.replaceChildren(this.button);
+  }
+
+  async set(word) { // the switch moves when the device says so
+    this.button.setAttribute("aria-busy", true);
+    this.refused.hidden = true;
+    try {
+      const body = JSON.stringify({ command: `set ${this.quantity.name} ${word}` });
+      const headers = { "Content-Type": "application/json" };
+      const answer = await (await fetch("api/v1/commands", { method: "POST", headers, body })).json();
+      if (!answer.ok) throw new Error(answer.error);
+    } catch (error) {
+      this.refused.hidden = false;
+      this.refused.textContent = `Not set: ${error.message}`;
+    } finally {
+      this.button.removeAttribute("aria-busy");
+    }
+  }
+
+  explain(place) {
+    const { name, kind, writable } = this.quantity;
+    const lines = [`curl ${quoted(`${location.origin}/api/v1/readings/${encodeURIComponent(name)}`)}`];
+    if (boot.tcp) lines.push(`printf ${quoted(`get ${name}\\n`)} | nc -N ${host} ${boot.tcp}`);
+    if (writable) {
+      const body = JSON.stringify({ command: `set ${name} ${kind === "flag" ? "on" : this.output.textContent}` });
+      lines.push(`curl --json ${quoted(body)} ${location.origin}/api/v1/commands`);
+    }
+    place.replaceChildren(...lines.map((line) => Object.assign(document.createElement("code"), { textContent: line })));
+  }
+}
+
+// One device, with its tiles
+
+class Device {
+  constructor(name) {
+    this.name = name;
+    this.tiles = new Map();
+    this.early = new Map(); // readings that came before the list of quantities
+    this.element = copy("device");
+    const title = this.element.querySelector("h2");
+    title.id = `device-${name}`;
+    this.element.setAttribute("aria-labelledby", title.id);
+    const behind = [...devices.values()].find((other) => other.name > name);
+    document.getElementById("devices").insertBefore(this.element, behind?.element ?? null);
+    devices.set(name, this);
+  }
+
+  show(facts) {
+    const find = (selector) => this.element.querySelector(selector);
+    const running = facts.state === "running";
+    put(find("h2"), facts.label || facts.name);
+    put(find(".about"), [...new Set([facts.label && facts.name, facts.driver, facts.where])].filter(Boolean).join(" · "));
+    put(find(".state"), facts.state);
+    find(".state").classList.toggle("trouble", !running);
+    put(find(".reason"), facts.reason);
+    find(".reason").hidden = running || !facts.reason;
+    if (!running) this.tiles.forEach((tile) => tile.clear());
+    this.element.hidden = facts.driver === "manual" && !facts.items;
+    const shape = `${facts.driver} ${facts.items}`;
+    if (shape !== this.shape) this.load();
+    this.shape = shape;
+  }
+
+  async load() {
+    if (this.loading) return;
+    this.loading = true;
+    try {
+      const { quantities } = await (await fetch(`api/v1/devices/${encodeURIComponent(this.name)}`)).json();
+      const tiles = quantities.slice(0, MOST).map((quantity) => this.tile(quantity));
+      this.element.style.setProperty("--n", Math.min(tiles.length, 6) || 1);
+      const rest = quantities.length - tiles.length;
+      this.tiles = new Map(tiles.map((tile) => [tile.quantity.name, tile]));
+      this.element.querySelector("ul").replaceChildren(...tiles.map((tile) => tile.element));
+      if (rest > 0) this.element.querySelector("ul").append(`and ${rest} more, which api/v1/readings lists`);
+      this.early.forEach((reading, name) => this.tiles.get(name)?.show(reading));
+      this.early.clear();
+    } catch {
+      this.shape = undefined; // the next word of it asks again
+    } finally {
+      this.loading = false;
+    }
+  }
+
+  tile(quantity) { // the one there is, as long as it is drawn the same way
+    const tile = this.tiles.get(quantity.name);
+    const { kind, digits, unit } = tile?.quantity ?? {};
+    return kind === quantity.kind && digits === quantity.digits && unit === quantity.unit ? tile : new Tile(quantity);
+  }
+
+  take(reading) {
+    const tile = this.tiles.get(reading.name);
+    if (tile) tile.show(reading);
+    else this.early.set(reading.name, reading);
+  }
+
+  remove() {
+    this.element.remove();
+    devices.delete(this.name);
+  }
+}
+
+// The stream
+
+function connect() {
+  stream?.close();
+  stream = new EventSource("api/v1/events");
+  stream.onerror = lost;
+  stream.onmessage = ({ data }) => {
+    heard = performance.now();
+    const reading = JSON.parse(data);
+    devices.get(owner(reading.name))?.take(reading);
+  };
+  stream.addEventListener("status", ({ data }) => {
+    heard = performance.now();
+    boot = { ...JSON.parse(data), at: heard };
+    document.body.classList.remove("lost");
+    link.className = "live";
+    count();
+    switches();
+    const before = new Set(devices.values());
+    before.forEach((device) => device.tiles.forEach((tile) => { tile.confirmed = false; }));
+    setTimeout(() => forget(before), 1500); // what was not told again is no more
+  });
+  stream.addEventListener("device", ({ data }) => {
+    heard = performance.now();
+    const facts = JSON.parse(data);
+    const device = devices.get(facts.name);
+    if (facts.state === "removed") device?.remove();
+    else Object.assign(device ?? new Device(facts.name), { told: boot.at, state: facts.state }).show(facts);
+    count();
+  });
+}
+
+function count() {
+  const shown = [...devices.values()].filter((device) => !device.element.hidden);
+  const running = shown.filter((device) => device.state === "running").length;
+  document.getElementById("empty").hidden = shown.length > 0;
+  put(link, running === shown.length ? "Live" : `Live · ${running} of ${shown.length} devices running`);
+}
+
+function forget(before) {
+  for (const device of before) {
+    if (device.told !== boot.at) device.remove();
+    else device.tiles.forEach((tile) => tile.confirmed || tile.clear());
+  }
+}
+
+function lost() {
+  stream.close();
+  clearTimeout(again);
+  again = setTimeout(connect, AGAIN); // a new stream, without the id of the last event: it begins with everything
+  if (link.className === "lost") return;
+  link.className = "lost";
+  link.textContent = heard
+    ? `Connection lost at ${clock(new Date())}. These values are old; trying again …`
+    : "No connection to the gateway; trying again …";
+  document.body.classList.toggle("lost", true);
+  switches();
+}
+
+function switches() {
+  const off = link.className === "lost";
+  document.querySelectorAll("[role=switch]").forEach((button) => { button.disabled = off; });
+}
+
+async function look() { // a board without power does not say goodbye
+  if (link.className !== "live" || performance.now() - heard < SILENCE) return;
+  heard = performance.now();
+  fetch("healthz", { cache: "no-store", signal: AbortSignal.timeout(5000) }).catch(lost);
+}
+
+document.getElementById("host").textContent = host;
+document.title = `${host} · Device Gateway`;
+setInterval(() => {
+  devices.forEach((device) => device.tiles.forEach((tile) => tile.age()));
+  look();
+}, 1000);
+connect();
