@@ -219,10 +219,11 @@ def test_a_close_waits_for_the_kernels_queue(line: Line, monkeypatch: pytest.Mon
     assert ear.why[0].type is ConnectionDone and queue == []
 
 
-def test_a_protocol_may_close_as_soon_as_it_is_connected(line: Line) -> None:
+@pytest.mark.parametrize("end", ["loseConnection", "abortConnection"])
+def test_a_protocol_may_close_as_soon_as_it_is_connected(line: Line, end: str) -> None:
     class Shy(Ear):
         def connectionMade(self) -> None:
-            cast(Any, self.transport).abortConnection()
+            getattr(self.transport, end)()
 
     shy = Shy()
     line.endpoint.connect(cast(Any, Factory.forProtocol(lambda: shy)))
