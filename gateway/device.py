@@ -75,7 +75,7 @@ class Device(Service):
         period = plan.card.period
         self.silence = max(SILENCE, 3 * period)
         self.keeps = 3 * period + SLACK if period else inf
-        self.told = Told(self.who, hub, Status(state="absent", reason="not started yet"))
+        self.told = Told(self.who, hub, Status(state="absent"))
         self.life = make_life(self.told)
         self.device: api.Device = plan.driver.device(plan.settings)
         self.connection: Connection | None = None
@@ -260,8 +260,8 @@ class Device(Service):
         """The next poll, on the grid of this device's period and phase."""
         now, period = self.clock.seconds(), self.plan.card.period
         phase = crc32(self.who.encode()) % PHASES / PHASES
-        due = (floor((now - phase) / period) + 1) * period + phase
-        self.timers["poll"] = self.clock.callLater(max(due - now, period / 10), self.poll)
+        due = (floor((now + period / 2 - phase) / period) + 1) * period + phase
+        self.timers["poll"] = self.clock.callLater(due - now, self.poll)
 
     def poll(self) -> None:
         self.schedule()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterable
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
@@ -30,6 +31,7 @@ class Commands:
     def __init__(self, hub: Hub, manual: Manual) -> None:
         self.hub, self.manual = hub, manual
         self.sessions = self.dropped = 0
+        self.facts: dict[str, Any] = {}  # more lines of `status`, from whoever started us
 
     def open(self, who: Who) -> Session:
         self.sessions += 1
@@ -163,7 +165,9 @@ class Session:
             "names": len(self.names()),
             "readings": self.hub.seq,
             "sessions": self.commands.sessions,
+            "dropped": self.commands.dropped,
             "errors": sum(tally.count for tally in self.hub.errors.values()),
+            **self.commands.facts,
         }
         return Answer(
             tuple(Row(f"{key} {plain(fact)}", {key: fact}) for key, fact in facts.items()), f"OK {len(facts)}"
@@ -328,7 +332,7 @@ def parsed(quantity: Quantity, text: str) -> Value:
 
 
 def plain(fact: object) -> str:
-    return ("yes" if fact else "no") if isinstance(fact, bool) else str(fact)
+    return ("yes" if fact else "no") if isinstance(fact, bool) else str(fact) or "-"
 
 
 def release(distribution: str) -> str:

@@ -1,0 +1,249 @@
+"""The command line: what may be said, and who does it.
+
+``run``, ``demo``, ``emulate`` and ``replay`` need the reactor and get it from ``__main__``; all others are light.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gateway.client import PORT, Client, GatewayError
+
+CONFIG = Path("/etc/gateway/gateway.toml")
+TALK = {
+    "devices": "list devices: name, state, driver, place, reason",
+    "items": "list every name, also those without a value",
+    "get": "newest readings",
+    "set": "set a quantity: NAME VALUE",
+    "read": "measure now, and show the readings",
+    "watch": "show readings as they come",
+}
+Install = Callable[[bool], Any]
+
+
+def main(arguments: list[str], install: Install) -> int:
+    """Do what *arguments* say; the exit status is 0, 1 when refused, 2 when they make no sense."""
+    chosen = parser().parse_args(arguments)
+    try:
+        status: int = chosen.do(chosen, install)
+        return status
+    except GatewayError as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # our reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="gateway", description="Device Gateway: serial, I2C and GPIO devices on the net."
+    )
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(name: str, about: str, do: Callable[[Any, Install], int]) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=about, description=about)
+        command.set_defaults(do=do, command=name)
+        return command
+
+    run = add("run", "run the gateway", do_run)
+    run.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help=f"default: {CONFIG}")
+    run.add_argument("--emulate", action="store_true", help="your configuration, with every device emulated")
+    demo = add("demo", "run with emulated devices; needs neither configuration nor hardware", do_run)
+    demo.set_defaults(config=None, emulate=True)
+    check = add("check", "check a configuration; needs no hardware", do_check)
+    check.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help=f"default: {CONFIG}")
+    drivers = add("drivers", "list the drivers, or explain one", do_drivers)
+    drivers.add_argument("name", nargs="?")
+    drivers.add_argument("--json", action="store_true")
+    for name, about in TALK.items():
+        talk = add(name, about, do_talk)
+        talk.add_argument("words", nargs="*", metavar="WORD", help="names, patterns such as 'attic.*', or a value")
+        reach(talk)
+        talk.add_argument("--json", action="store_true", help="JSON objects, one a line")
+    reload = add("reload", "have a running gateway read its configuration again", do_reload)
+    reload.add_argument("--config", type=Path, default=None, metavar="FILE", help="check this file first")
+    reach(reload)
+    emulate = add("emulate", "open a terminal that behaves like a device", do_emulate)
+    emulate.add_argument("driver")
+    replay = add("replay", "play a capture through a terminal into its driver, and show what it makes of it", do_replay)
+    replay.add_argument("file", type=Path)
+    replay.add_argument("driver")
+    replay.add_argument("--speed", type=float, default=1.0, help="times as fast as it was; default 1")
+    replay.add_argument("--json", action="store_true")
+    add("version", "say which version this is", do_version)
+    return top
+
+
+def reach(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--host", default="127.0.0.1", help="where the gateway is; default 127.0.0.1")
+    command.add_argument("--port", type=int, default=PORT, help=f"its query port; default {PORT}")
+
+
+# The gateway itself
+
+
+def do_run(chosen: Any, install: Install) -> int:
+    from gateway.config import ConfigError
+
+    try:
+        config = load(chosen.config)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    listen = [part for part in (config.tcp, config.http, config.irc) if part is not None]
+    reactor = install(any(point.startswith(("ssl:", "tls:")) for part in listen for point in part.endpoints))
+    from gateway import daemon
+
+    return daemon.run(reactor, config, lambda: load(chosen.config), emulate=chosen.emulate, demo=chosen.config is None)
+
+
+def load(path: Path | None) -> Any:
+    """The configuration in the file *path*, or the demo's.  Raises ConfigError."""
+    from functools import partial
+
+    from gateway import catalog, config, demo
+
+    if path is None:
+        return demo.config()
+    folder = config.drivers_folder(path)
+    return config.load(path, partial(catalog.find, folder=folder), catalog.names(folder))
+
+
+def do_check(chosen: Any, install: Install) -> int:
+    from gateway.config import ConfigError
+
+    try:
+        config = load(chosen.config)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        count = len(error.problems)
+        print(f"{chosen.config}: {count} mistake{'s' * (count != 1)}", file=sys.stderr)
+        return 1
+    from gateway import catalog
+
+    for warning in (*config.warnings, *catalog.load(config.drivers_folder)[1]):
+        print(warning, file=sys.stderr)
+    print(f"{chosen.config}: good; {len(config.devices)} devices")
+    return 0
+
+
+def do_drivers(chosen: Any, install: Install) -> int:
+    from gateway import catalog
+
+    rows = catalog.shipped()
+    if chosen.name is not None and chosen.name not in rows:
+        from gateway.notation import nearest
+
+        print(f"gateway: {chosen.name}: no such driver{nearest(chosen.name, rows)}", file=sys.stderr)
+        return 1
+    picked = [row for name, row in sorted(rows.items()) if chosen.name in (None, name)]
+    if chosen.json:
+        print(json.dumps([described(row) for row in picked], indent=1, ensure_ascii=False))
+    elif chosen.name is not None:
+        print((picked[0].documentation or picked[0].title).strip())
+        for quantity in picked[0].quantities:
+            print(f"  {quantity.name} {quantity.unit or '-'} {quantity.kind}{' (settable)' * quantity.writable}")
+    else:
+        wide = max(len(row.name) for row in picked)
+        for row in picked:
+            print(f"{row.name:{wide}}  {type(row.link).__name__:6}  {row.title}")
+    return 0
+
+
+def described(row: Any) -> dict[str, Any]:
+    quantities = [
+        {"name": each.name, "unit": each.unit, "kind": each.kind, "low": each.low, "high": each.high,
+         "digits": each.digits, "choices": each.choices, "writable": each.writable}
+        for each in row.quantities
+    ]  # fmt: skip
+    return {"name": row.name, "title": row.title, "link": type(row.link).__name__.lower(), "period": row.period,
+            "quantities": quantities}  # fmt: skip
+
+
+def do_version(chosen: Any, install: Install) -> int:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        print(f"device-gateway {version('device-gateway')}")
+    except PackageNotFoundError:
+        print("device-gateway, from its source")
+    return 0
+
+
+# Clients of a running gateway
+
+
+def do_talk(chosen: Any, install: Install) -> int:
+    with Client(chosen.host, chosen.port) as client:
+        if chosen.json:
+            client.ask("json on")
+        words = chosen.words or (["*"] if chosen.command in ("get", "watch") else [])
+        lines = client.pushed(*words) if chosen.command == "watch" else client.say(" ".join((chosen.command, *words)))
+        for line in lines:
+            print(line, flush=chosen.command == "watch")
+    return 0
+
+
+def do_reload(chosen: Any, install: Install) -> int:
+    if chosen.config is not None and (status := do_check(chosen, install)):
+        return status
+    with Client(chosen.host, chosen.port) as client:
+        before = facts(client)
+        try:
+            os.kill(int(before["pid"]), signal.SIGHUP)
+        except OSError as error:
+            raise GatewayError(
+                f"process {before['pid']}: {error.strerror}; try sudo, or systemctl reload gateway"
+            ) from error
+        for _ in range(100):
+            now = facts(client)
+            if now["config"] != "-":
+                raise GatewayError(f"not taken over: {now['config']}")
+            if now["loads"] != before["loads"]:
+                print("reloaded")
+                return 0
+            time.sleep(0.1)
+    raise GatewayError("asked to reload, but it has not done so in 10 s; see its log")
+
+
+def facts(client: Client) -> dict[str, str]:
+    return dict(line.split(" ", 1) for line in client.say("status"))
+
+
+# Emulated devices
+
+
+def do_emulate(chosen: Any, install: Install) -> int:
+    reactor = install(False)
+    from gateway import play
+
+    return play.emulate(reactor, row(chosen.driver))
+
+
+def do_replay(chosen: Any, install: Install) -> int:
+    driver = row(chosen.driver)
+    reactor = install(False)
+    from gateway import play
+
+    return play.replay(reactor, driver, chosen.file, chosen.speed, chosen.json)
+
+
+def row(name: str) -> Any:
+    from gateway import catalog
+    from gateway.notation import nearest
+
+    try:
+        return catalog.find(name)
+    except KeyError:
+        raise GatewayError(f"{name}: no such driver{nearest(name, catalog.NAMES)}; see `gateway drivers`") from None

@@ -1,0 +1,63 @@
+"""Runs the gateway until it is told to stop: log, signals, and the reactor."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.logger import (
+    FilteringLogObserver,
+    LogEvent,
+    LogLevel,
+    LogLevelFilterPredicate,
+    PredicateResult,
+    formatEvent,
+    formatEventAsClassicLogText,
+    globalLogBeginner,
+)
+
+from gateway.app import make_service, next_boot, state_folder
+from gateway.config import Config
+
+
+def run(reactor: Any, config: Config, load: Callable[[], Config], *, emulate: bool, demo: bool) -> int:
+    """Run until SIGTERM or SIGINT.  SIGHUP reads the configuration again."""
+    log_to(sys.stderr)
+    boot = next_boot(state_folder())
+    service = make_service(reactor, config, time.monotonic, boot=boot, emulate=emulate, load=load)
+    reactor.callWhenRunning(service.startService)
+    reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
+    signal.signal(signal.SIGHUP, lambda number, frame: reactor.callFromThread(service.reload))
+    if demo:
+        from gateway.demo import play
+
+        reactor.callWhenRunning(play, reactor, service)
+    reactor.run()
+    return 0
+
+
+def log_to(stream: Any) -> None:
+    """Our own log in full, Twisted's from warnings on; without times where the journal adds its own."""
+    journal = "JOURNAL_STREAM" in os.environ
+
+    def write(event: LogEvent) -> None:
+        text = formatEvent(event) if journal and "log_failure" not in event else formatEventAsClassicLogText(event)
+        if text:
+            stream.write(text.rstrip("\n") + "\n")
+            stream.flush()
+
+    levels = LogLevelFilterPredicate(defaultLogLevel=LogLevel.info)
+    levels.setLogLevelForNamespace("twisted", LogLevel.warn)
+
+    def predicate(event: LogEvent) -> Any:
+        # Unhandled errors and warnings come from everywhere; what ClientService says of each attempt, we say better.
+        if event.get("log_namespace") == "log_legacy" and not event.get("isError"):
+            return PredicateResult.no
+        return levels(event)
+
+    observer = FilteringLogObserver(write, [predicate])  # type: ignore[arg-type,list-item]  # zope interfaces
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)

@@ -1,0 +1,98 @@
+"""``gateway demo``: every kind of device, emulated, and one of them with a loose plug."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gateway import catalog
+from gateway.config import Config, parse
+
+if TYPE_CHECKING:
+    from gateway.app import Gateway
+
+FIRST, PLUGGED, UNPLUGGED = 20.0, 60.0, 10.0  # seconds: until the plug falls out, between two times, and how long
+LOOSE = "street"
+
+TEXT = """
+[tcp]
+listen = "tcp:7600:interface=127.0.0.1"
+[http]
+listen = "tcp:8080:interface=127.0.0.1"
+[irc]
+listen = "tcp:6667:interface=127.0.0.1"
+
+[device.attic]
+driver = "sht31"
+bus = "i2c:1"
+period = "2s"
+label = "Attic"
+[device.cellar]
+driver = "bme280"
+bus = "i2c:1"
+period = "5s"
+label = "Cellar"
+[device.board]
+driver = "lm75"
+bus = "i2c:1"
+period = "5s"
+label = "Circuit board"
+[device.roof]
+driver = "gps"
+port = "/dev/ttyUSB0"
+label = "Roof"
+[device.street]
+driver = "pms5003"
+port = "/dev/ttyUSB1"
+label = "Street, with a loose plug"
+[device.office]
+driver = "mhz19"
+port = "/dev/ttyUSB2"
+label = "Office"
+[device.greenhouse]
+driver = "keyvalue"
+port = "/dev/ttyACM0"
+label = "Greenhouse (an Arduino)"
+[device.tank]
+driver = "jsonlines"
+port = "/dev/ttyACM1"
+label = "Rain water tank (an ESP32)"
+[device.pump]
+driver = "relay"
+line = "gpio:GPIO17"
+max_on = "10m"
+label = "Pump"
+[device.door]
+driver = "button"
+line = "gpio:GPIO27"
+label = "Front door"
+"""
+
+
+def config() -> Config:
+    """The demo's configuration."""
+    return parse(TEXT, "demo", catalog.find, catalog.NAMES)
+
+
+def play(reactor: Any, gateway: Gateway) -> None:
+    """Say where to look, and pull the plug every now and then."""
+    print(
+        "Device Gateway demo: ten emulated devices, values that wander.\n"
+        "  page      http://127.0.0.1:8080/\n"
+        "  terminal  printf 'get *\\n' | nc -N 127.0.0.1 7600\n"
+        "  chat      irssi -c 127.0.0.1 -n me    and there: /join #readings  and say: !get attic.temperature\n"
+        f"  after {FIRST:g} s, and then once a minute, `{LOOSE}` is unplugged for {UNPLUGGED:g} s\n"
+        "Ctrl-C ends it.",
+        flush=True,
+    )
+
+    def pull() -> None:
+        if gateway.running and LOOSE in gateway.places.emulated:
+            gateway.places.emulated[LOOSE].unplug()
+            reactor.callLater(UNPLUGGED, plug)
+
+    def plug() -> None:
+        if gateway.running and LOOSE in gateway.places.emulated:
+            gateway.places.emulated[LOOSE].plug()
+            reactor.callLater(PLUGGED, pull)
+
+    reactor.callLater(FIRST, pull)
