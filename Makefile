@@ -13,7 +13,8 @@ BENCH_NEEDS := redis-server mosquitto mosquitto_sub:mosquitto-clients gpsd upsd:
 # Folders too, whose date tells of a file taken away.
 SOURCES := pyproject.toml setup.py README.md LICENSE $(shell find drivers gateway -not -name '*.pyc' -not -name __pycache__)
 # The wheel's code is tested, not the tree's: no path into the tree, for us or for the programs we start.
-PYTEST := env -u PYTHONPATH PYTHONSAFEPATH=1
+WHEEL := env -u PYTHONPATH PYTHONSAFEPATH=1 timeout --foreground 600
+PYTEST := -q --import-mode=importlib -o pythonpath=
 
 .PHONY: help demo test check test-newest test-debian13 fresh bench clean
 .DELETE_ON_ERROR:
@@ -21,30 +22,30 @@ PYTEST := env -u PYTHONPATH PYTHONSAFEPATH=1
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-demo: build/demo ## emulated devices on TCP 7600, HTTP 8080 and IRC 6667, until Ctrl-C
+demo: .venv/demo ## emulated devices on TCP 7600, HTTP 8080 and IRC 6667, until Ctrl-C
 	@.venv/bin/gateway demo
 
 test: check test-newest test-debian13 ## all tests, on the newest dependencies and on Debian 13's
 
-check: build/dev ## ruff, mypy, import arrows: quick
+check: .venv/dev ## ruff, mypy, import arrows: quick
 	.venv/bin/ruff check --quiet .
 	.venv/bin/ruff format --quiet --check .
 	.venv/bin/mypy --no-error-summary
 	.venv/bin/pytest -q tests/test_imports.py
 
-test-newest: build/dev build/programs
+test-newest: .venv/dev build/programs
 	@echo "Tests on the newest dependencies:"
-	$(PYTEST) .venv/bin/pytest -q --import-mode=importlib -o pythonpath= --junitxml=build/newest.xml $(ARGS)
+	@$(WHEEL) .venv/bin/pytest $(PYTEST) --junitxml=build/newest.xml $(ARGS)
 
-test-debian13: build/debian13 build/programs
+test-debian13: .venv-debian13/test build/programs
 	@echo "Tests on the dependencies of Debian 13:"
-	$(PYTEST) .venv-debian13/bin/pytest -q --import-mode=importlib -o pythonpath= --junitxml=build/debian13.xml $(ARGS)
+	@$(WHEEL) .venv-debian13/bin/pytest $(PYTEST) --junitxml=build/debian13.xml $(ARGS)
 
 fresh: ## demo and test as the README says, in a bare Debian 13 (as root)
 	@.ci/need mmdebstrap
 	@$(PYTHON) tests/fresh.py
 
-bench: build/dev ## our figures beside those of redis, mosquitto, gpsd and NUT
+bench: .venv/dev ## our figures beside those of redis, mosquitto, gpsd and NUT
 	@.ci/need $(BENCH_NEEDS)
 	@.venv/bin/python -m tests.bench
 
@@ -76,12 +77,12 @@ define install
 	@touch $@
 endef
 
-build/demo: build/wheel
+.venv/demo: build/wheel
 	@.ci/need nc.openbsd:netcat-openbsd
 	$(call install,.venv)
 
-build/dev: build/wheel
+.venv/dev: build/wheel
 	$(call install,.venv,$(DEV_EXTRAS))
 
-build/debian13: build/wheel tests/debian13.txt | .venv-debian13/bin/pip
+.venv-debian13/test: build/wheel tests/debian13.txt | .venv-debian13/bin/pip
 	$(call install,.venv-debian13,$(TEST_EXTRAS),-c tests/debian13.txt)

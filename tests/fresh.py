@@ -170,6 +170,7 @@ def main() -> None:
         raise SystemExit(f"fresh: the demo needs port {busy[0]}, and something listens there")
     if output("git", "-C", str(ROOT), "status", "--porcelain"):
         print("fresh: what is not committed stays outside", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("fresh: stopped"))
     commands, ask = quick_start()
     tar = base()
     tree = Path(tempfile.mkdtemp(prefix="gateway-fresh-", dir="/var/tmp"))
