@@ -83,7 +83,7 @@ def build() -> Callable[[Told], Life]:
 
     running.upon(Life.failed).to(lost)(gone)
 
-    for state in (absent, lost, opening, reopening, identifying, reidentifying, running):
+    for state in (identifying, reidentifying, running):
 
         @state.upon(Life.refuse).to(refused)
         def refuse(_: Life, told: Told, reason: str) -> None:
