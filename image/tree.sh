@@ -1,0 +1,45 @@
+#!/bin/sh
+# Print the path of one of the Debian 13 trees that packages are built in and boards boot from.  It is made on
+# first use, kept outside the source tree, and made anew when its recipe below changes.  Needs root.
+#
+#     image/tree.sh build      this machine's architecture: builds and checks the .deb
+#     image/tree.sh system     this machine's architecture: bare, with systemd, for installing the .deb
+#     image/tree.sh arm64      packages unpacked, none configured: the emulated boards' root
+#     image/tree.sh kernel     arm64: boot/vmlinuz, boot/dtb/, usr/lib/modules, with gpio-sim and i2c-stub
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/device-gateway
+native=$(dpkg --print-architecture)
+gateway="python3-twisted python3-serial python3-smbus2 python3-msgspec python3-automat python3-libgpiod"
+
+case ${1:-} in
+    build) set -- build --variant=minbase --include="debhelper dh-python pybuild-plugin-pyproject python3-all
+        python3-setuptools lintian $gateway" ;;
+    system) set -- system --variant=minbase --include="systemd-sysv udev dbus" ;;
+    arm64) set -- arm64 --variant=extract --architectures=arm64 \
+        --extract-hook='cd "$1/usr/share" && rm -rf doc info locale man' --include="$gateway python3-pytest
+        busybox-static dash bash coreutils sed grep util-linux mount procps kmod udev e2fsprogs iproute2 i2c-tools gpiod" ;;
+    # Extracted only, since headers for arm64 want a compiler for arm64, and we want one that runs here.
+    kernel) set -- kernel --variant=extract --architectures="$native,arm64" --extract-hook="$here/kernel.sh \"\$1\"" \
+        --include="gcc-14-aarch64-linux-gnu make mawk libelf1t64 dash bash coreutils sed grep findutils tar xz-utils" ;;
+    *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac
+
+recipe=$({ printf '%s\n' "$@" "$native" | sed "s|$here||"; [ "$1" != kernel ] || cat "$here/kernel.sh"; } | sha256sum | cut -c 1-12)
+tree=$cache/$1-$recipe
+shift
+if [ ! -d "$tree" ]; then
+    [ "$(id -u)" = 0 ] || { echo "image/tree.sh: run me as root, I have to make $tree" >&2; exit 1; }
+    mkdir -p "$cache"
+    exec 9>"$tree.lock"
+    flock 9
+    if [ ! -d "$tree" ]; then # nobody else made it meanwhile
+        echo "making $tree" >&2
+        rm -rf --one-file-system "$tree.new"
+        "$here/sources.sh" trixie trixie-updates trixie-security |
+            mmdebstrap --mode=root --quiet --aptopt='Acquire::Languages "none"' "$@" trixie "$tree.new" - >&2
+        if [ -d "$tree.new/kept" ]; then mv "$tree.new/kept" "$tree"; else mv "$tree.new" "$tree"; fi
+        rm -rf --one-file-system "$tree.new"
+    fi
+fi
+echo "$tree"
