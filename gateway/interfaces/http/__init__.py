@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from twisted.internet.interfaces import IReactorTime
 
 from gateway.commands import Commands
-from gateway.interfaces.http.site import Site
+from gateway.interfaces.http.server import Site
 
 __all__ = ["Site", "site"]
 

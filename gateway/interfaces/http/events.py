@@ -106,7 +106,7 @@ class Feed:
         """Events of devices that are not as they were."""
         found, now = [], {}
         for card, status in self.session.devices():
-            if self.wants(f"{card.name}.{quantity.name}" for quantity in card.quantities) or not card.quantities:
+            if self.wants(f"{card.name}.{quantity.name}" for quantity in card.quantities):
                 facts = summary(self.session, card, status)
                 del facts["seen"]  # changes with every sample
                 now[card.name] = named("device", facts)

@@ -20,7 +20,7 @@ from gateway.interfaces.http.answer import FRESH, JSON, Refusal, opening
 from gateway.interfaces.http.page import File
 
 if TYPE_CHECKING:
-    from gateway.interfaces.http.site import Channel, Site
+    from gateway.interfaces.http.server import Channel, Site
     from gateway.interfaces.http.stream import Stream
 
 BODY = 64 * 1024  # bytes of a request's body, at most

@@ -57,7 +57,9 @@ class Stream:
             self.write(plain, chunked)
             return
         for about, data in events:
-            self.dropped += self.behind.pop(about, None) is not None
+            if self.behind.pop(about, None) is not None:
+                self.dropped += 1
+                self.request.session.dropped += 1
             self.behind[about] = data
 
     def write(self, plain: bytes, chunked: bytes) -> None:

@@ -46,8 +46,8 @@ class Fake:
 
     @property
     def card(self) -> Card:
-        return Card(name=self.name, label=self.label, driver=self.driver, title=f"Some {self.driver}",
-                    documentation="", where=self.where, period=1.0, settings={}, quantities=self.quantities)  # fmt: skip
+        return Card(name=self.name, label=self.label, driver=self.driver, title=f"Some {self.driver}", period=1.0,
+                    documentation="", where=self.where, settings={}, quantities=self.quantities)  # fmt: skip
 
     @property
     def status(self) -> Status:
@@ -99,7 +99,7 @@ def wander(hub: Hub, clock: IReactorTime, turn: int = 0, every: float = 0.5) -> 
     here = math.sin(turn / 17) + 0.4 * math.sin(turn / 5)
     hub.publish("attic", {TEMPERATURE: 21.53 + 0.4 * here, HUMIDITY: 44.1 - 2 * here}, 3.0)
     hub.publish("office", {CO2: int(640 + 60 * math.sin(turn / 23))}, 3.0)
-    if turn < 20:
+    if turn < 4:  # then it falls silent
         hub.publish("roof", dict(zip(hub.devices["roof"].card.quantities, ("3d", 9), strict=True)), 3.0)
     suspect = DUST if turn % 40 > 30 else ()
     hub.publish("street", {q: round(9 * at + 3 * here) for at, q in enumerate(DUST, 1)}, 3.0, suspect)

@@ -1,0 +1,126 @@
+"""The page in a real browser: values that move, a switch, trouble told, and a gateway that goes away and comes back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.interfaces.http.browser import THERE, Browser
+
+ROOT = Path(__file__).parents[4]
+pytestmark = pytest.mark.skipif(not THERE, reason="chromium and chromedriver are not installed")
+TILE = "[...document.querySelectorAll('li')].find(e => e.querySelector('summary').textContent === '{}')"
+
+
+class Gateway:
+    def __init__(self, port: int = 0) -> None:
+        command = [sys.executable, "-m", "tests.gateway.interfaces.http.program", str(port)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        assert self.process.stdout is not None
+        self.port = int(self.process.stdout.readline())
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.communicate(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    browser = Browser(tmp_path_factory.mktemp("chromium"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def gateway(browser: Browser) -> Iterator[Gateway]:
+    gateway = Gateway()
+    browser.open(f"http://127.0.0.1:{gateway.port}/")
+    browser.until("return document.querySelectorAll('li').length >= 10")
+    yield gateway
+    gateway.close()
+
+
+def part(name: str, selector: str) -> str:
+    return f"{TILE.format(name)}.querySelector('{selector}')"
+
+
+def test_values_move_and_are_drawn(browser: Browser, gateway: Gateway) -> None:
+    shown = f"return {part('attic.temperature', '.value')}.textContent"
+    first = browser.until(f"{shown}.replace('–°C', '')")
+    assert first.endswith("°C") and 19 < float(first.removesuffix("°C")) < 24
+    browser.until(f"{shown} !== '{first}'")
+    browser.until(f"return ({part('attic.temperature', '.line')}.getAttribute('d') ?? '').split('L').length > 3")
+    assert " to " in browser.run(f"return {part('attic.temperature', 'svg')}.getAttribute('aria-label')")
+    assert browser.run("return document.getElementById('link').textContent") == "Live · 7 of 9 devices running"
+    assert browser.complaints() == []
+
+
+def test_trouble_and_age_are_told(browser: Browser, gateway: Gateway) -> None:
+    text = browser.run("return document.getElementById('devices').innerText")
+    assert "is /dev/ttyUSB1 still plugged in?" in text and "set driver to bmp280" in text
+    assert browser.run(f"return {part('cellar.temperature', '.value')}.textContent") == "–°C"
+    browser.until(f"return {part('roof.mode', '.quality')}.textContent === 'stale'", 20)  # it falls silent
+    assert browser.run(f"return {TILE.format('roof.mode')}.className") == "old"
+    assert browser.run(f"return {part('roof.mode', '.value')}.textContent") == "3d"
+
+
+def test_a_switch_moves_when_the_device_says_so(browser: Browser, gateway: Gateway) -> None:
+    state = f"return {part('pump.state', '[role=switch]')}.getAttribute('aria-checked')"
+    assert browser.until(state) == "false"
+    browser.run(f"{part('pump.state', '[role=switch]')}.click()")
+    browser.until(f"{state} === 'true'")
+    assert browser.run(f"return {part('pump.state', '.number')}.textContent") == "on"
+    browser.run(f"{part('gate.state', '[role=switch]')}.click()")
+    refused = browser.until(f"return {part('gate.state', '.refused')}.innerText")
+    assert refused == "Not set: no answer from gpio:GPIO27"
+    assert browser.run(state.replace("pump", "gate")) == "false"
+
+
+def test_a_tile_shows_commands_that_work(browser: Browser, gateway: Gateway) -> None:
+    browser.run(f"{part('attic.temperature', 'details')}.open = true")
+    curl, netcat = browser.until(f"return (l => l.length && l)([...{TILE.format('attic.temperature')}"
+                                 ".querySelectorAll('code')].map(e => e.textContent))")  # fmt: skip
+    assert netcat == "printf 'get attic.temperature\\n' | nc -N 127.0.0.1 7600"
+    got = subprocess.run(curl, shell=True, capture_output=True, text=True, check=True).stdout
+    assert '"name":"attic.temperature"' in got
+    browser.run(f"{part('pump.state', 'details')}.open = true")
+    set_ = browser.until(f"return {TILE.format('pump.state')}.querySelector('code:last-child')?.textContent")
+    assert '"ok":true' in subprocess.run(set_, shell=True, capture_output=True, text=True, check=True).stdout
+
+
+def test_names_and_values_are_text_and_never_markup(browser: Browser, gateway: Gateway) -> None:
+    browser.run("fetch('api/v1/commands', {method: 'POST', headers: {'Content-Type': 'application/json'},"
+                " body: JSON.stringify({command: 'set note <img src=x onerror=alert(1)>'})})")  # fmt: skip
+    browser.until(f"return {part('manual.note', '.value')}.textContent.startsWith('<img')")
+    browser.run("fetch('api/v1/commands', {method: 'POST', headers: {'Content-Type': 'application/json'},"
+                " body: JSON.stringify({command: 'set later 7'})})")  # fmt: skip
+    browser.until(f"return {TILE.format('manual.later')} && {part('manual.later', '.value')}.textContent === '7'")
+
+
+def test_a_gateway_that_goes_away_is_told_and_one_that_comes_back_is_shown(browser: Browser, gateway: Gateway) -> None:
+    browser.until(f"return {part('attic.temperature', '.value')}.textContent !== '–°C'")
+    gateway.close()
+    browser.until("return document.body.className === 'lost'")
+    assert "Connection lost" in browser.run("return document.getElementById('link').textContent")
+    assert browser.run(f"return {part('attic.temperature', '.value')}.textContent") != "–°C"  # still there, greyed
+    assert browser.run(f"return {part('pump.state', '[role=switch]')}.disabled")
+    again = Gateway(gateway.port)
+    try:
+        browser.until("return document.getElementById('link').className === 'live'")
+        assert browser.run("return document.body.className") == ""
+        assert not browser.run(f"return {part('pump.state', '[role=switch]')}.disabled")
+    finally:
+        again.close()
+
+
+def test_the_page_fits_a_phone_and_asks_the_gateway_only(browser: Browser, gateway: Gateway) -> None:
+    size = {"width": 360, "height": 800, "deviceScaleFactor": 2, "mobile": True}
+    browser.call("/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": size})
+    assert browser.run("return document.documentElement.scrollWidth") == 360
+    browser.call("/goog/cdp/execute", {"cmd": "Emulation.clearDeviceMetricsOverride", "params": {}})
+    asked = browser.run("return performance.getEntriesByType('resource').map(e => e.name)")
+    assert asked and all(each.startswith(f"http://127.0.0.1:{gateway.port}/") for each in asked)
