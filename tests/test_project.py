@@ -20,7 +20,7 @@ import gateway
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "image/README.md", *(ROOT / "docs").rglob("*.md")]
 EXTRAS = {"tls", "ssh", "gpio", "rpi-gpio", "rpi-lgpio", "test", "dev"}
-TWISTED = ("twisted", "zope", "attr", "automat", "constantly", "hyperlink", "idna", "incremental", "pip")
+TWISTED = ("twisted", "zope", "attr", "attrs", "automat", "constantly", "hyperlink", "idna", "incremental", "pip")
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_twistd_finds_the_plugin_and_twisted_survives_its_removal(wheel: zipfile
         for which in (str(python), sys.executable)
     )
     for name in TWISTED:
-        shutil.copytree(here / name, there / name, ignore=shutil.ignore_patterns("gateway_plugin*", "*.cache"))
+        shutil.copytree(here / name, there / name, ignore=shutil.ignore_patterns("gateway_*", "*.cache"))
     shutil.copy(here / "typing_extensions.py", there)
     twisted = set((there / "twisted/plugins").glob("*.py"))
 

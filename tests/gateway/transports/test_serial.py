@@ -328,7 +328,7 @@ def test_refuses_wrong_serial_strings(text: str) -> None:
 @pytest.fixture
 def plugged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The plugin where an installed gateway has it."""
-    source = Path(serial.__file__).parents[1] / "plugins/gateway_endpoints.py"
+    source = Path(__file__).parents[3] / "gateway/plugins/gateway_endpoints.py"
     shutil.copy(source, tmp_path / source.name)
     monkeypatch.setattr(twisted.plugins, "__path__", [str(tmp_path)])
 
