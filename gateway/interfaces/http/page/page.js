@@ -5,7 +5,7 @@ import { Spark, span, written } from "./spark.js";
 const SILENCE = 20_000; // ms without an event, after which the gateway is asked whether it is there
 const AGAIN = 2_000; // ms until the next try to connect
 const MOST = 100; // quantities drawn of one device
-const WORDS = { pm1_0: "PM1", pm2_5: "PM2.5", pm10: "PM10", co2: "CO₂", hdop: "HDOP" };
+const WORDS = { pm1: "PM1", pm4: "PM4", pm2_5: "PM2.5", pm10: "PM10", co2: "CO₂", hdop: "HDOP" };
 
 const link = document.getElementById("link");
 const host = location.hostname;
