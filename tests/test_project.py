@@ -118,3 +118,19 @@ def test_the_quick_start_is_two_commands() -> None:
     """``make fresh`` runs them as they stand there."""
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert [line.split("#")[0].strip() for line in blocks[0].splitlines()] == ["make demo", "make test"]
+
+
+def test_the_index_lists_every_page() -> None:
+    listed = set(re.findall(r"\]\(([^)#/]+\.md)\)", (ROOT / "docs/README.md").read_text()))
+    assert listed == {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
+
+
+def test_the_readmes_configuration_is_good(tmp_path: Path) -> None:
+    block = re.search(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert block
+    file = tmp_path / "gateway.toml"
+    file.write_text(block[1])
+    check = [sys.executable, "-m", "gateway", "check", "--config", str(file)]
+    assert subprocess.run(check, cwd=ROOT).returncode == 0
+    file.write_text(block[1].replace("period", "perod"))
+    assert subprocess.run(check, cwd=ROOT).returncode == 1
