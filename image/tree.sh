@@ -15,7 +15,11 @@ gateway="python3-twisted python3-serial python3-smbus2 python3-msgspec python3-a
 case ${1:-} in
     build) set -- build --variant=minbase --include="debhelper dh-python pybuild-plugin-pyproject python3-all
         python3-setuptools lintian $gateway" ;;
-    system) set -- system --variant=minbase --include="systemd-sysv udev dbus" ;;
+    # With what the .deb depends on at hand, downloaded but not installed: the container it is tried in has no network.
+    system) set -- system --variant=minbase --include="systemd-sysv udev dbus man-db bash-completion" \
+        --skip=cleanup/apt --customize-hook="APT_CONFIG=\$MMDEBSTRAP_APT_CONFIG apt-get -qq --yes --download-only \
+            --option=APT::Install-Recommends=true \
+            install $gateway" ;;
     arm64) set -- arm64 --variant=extract --architectures=arm64 \
         --extract-hook='cd "$1/usr/share" && rm -rf doc info locale man' --include="$gateway python3-pytest
         busybox-static dash bash coreutils sed grep util-linux mount procps kmod udev e2fsprogs iproute2 i2c-tools gpiod" ;;
