@@ -3,46 +3,34 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from math import inf
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred, succeed
-from twisted.internet.endpoints import clientFromString, serverFromString
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from drivers.api import GPIOEmulator, Serial, SerialEmulator
 from gateway import config as configuration
 from gateway.clock import Clock
 from gateway.commands import Commands
-from gateway.config import Bus, Config, Endpoint, Lines, Listen, SerialPort
-from gateway.device import Device, Plan
-from gateway.hub import Card, Hub
+from gateway.config import Config, Listen
+from gateway.device import Device
+from gateway.hardware import Hardware
+from gateway.hub import Hub
 from gateway.manual import Manual
-from gateway.run import Open, Ring, direct, stream
+from gateway.plan import planned
+from gateway.run import Ring
 from gateway.systemd import notify, watchdog
 from gateway.walltime import WallTime
 
 STOP = 1.8  # seconds that a clean stop may take
 LISTENERS = ("tcp", "http", "irc")
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """What is shared between devices: buses by number, the GPIO chip, the watch on folders, emulated hardware."""
-
-    buses: dict[int, Any]
-    chip: list[Any]
-    hotplug: list[Any]
-    emulated: dict[str, Any]  # device -> its emulated port
 
 
 class Gateway(Service):
@@ -68,13 +56,12 @@ class Gateway(Service):
         self.commands.facts.update(pid=os.getpid(), loads=1, config="")
         self.wall = WallTime(self.clock, reactor, config.time)
         self.hub.subscribe(self.wall.hear, "*.time")
-        self.places = Places({}, [], [], {})
+        self.hardware = Hardware(reactor, emulate)
         self.devices: dict[str, Device] = {}
         self.unwatch: dict[str, Callable[[], None]] = {}
         self.ports: dict[str, list[IListeningPort]] = {}
         self.alive = LoopingCall(self.tell_watchdog)
         self.alive.clock = reactor
-        self.folder: tempfile.TemporaryDirectory[str] | None = None
 
     # Start, stop, reload
 
@@ -105,20 +92,11 @@ class Gateway(Service):
         self.wall.stopService()
         done = self.unlisten(*LISTENERS)
         done.addCallback(lambda _: DeferredList([self.remove(name) for name in list(self.devices)]))
-        done.addCallback(lambda _: self.close_places())
+        done.addCallback(lambda _: self.hardware.close())
         return done.addTimeout(STOP, self.reactor).addErrback(self.hung)
 
     def hung(self, failure: Failure) -> None:
         self.log.warn("stopped without waiting any longer: {error}", error=failure.getErrorMessage())
-
-    def close_places(self) -> Deferred[Any]:
-        for port in self.places.emulated.values():
-            port.close()
-        for hotplug in self.places.hotplug:
-            hotplug.close()
-        if self.folder is not None:
-            self.folder.cleanup()
-        return DeferredList([maybeDeferred(bus.close) for bus in self.places.buses.values() if hasattr(bus, "close")])
 
     def reload(self) -> Deferred[Any]:
         """Read the configuration anew, and restart only what changed.  One with mistakes changes nothing."""
@@ -155,91 +133,21 @@ class Gateway(Service):
     # Devices
 
     def add(self, device: configuration.Device) -> None:
-        ring = Ring(self.clock.monotonic)
-        plan = planned(device)
-        open = self.opener(device, ring, plan)
+        ring, plan = Ring(self.clock.monotonic), planned(device)
+        open = self.hardware.open(device, plan, ring)
         made = self.devices[device.name] = Device(plan, open, ring, self.reactor, self.hub)
-        if isinstance(device.where, SerialPort) and not self.emulate:
-            self.unwatch[device.name] = self.hotplug().watch(device.where.path, made.appeared)
-        elif device.name in self.places.emulated:
-            self.unwatch[device.name] = self.hotplug().watch(self.places.emulated[device.name].link, made.appeared)
+        self.unwatch[device.name] = self.hardware.watch(device, made.appeared)
         if device.enabled:
             made.startService()
         else:
             made.told.tell("absent", "disabled in the configuration")
 
     def remove(self, name: str) -> Deferred[None]:
-        device = self.devices.pop(name)
-        self.unwatch.pop(name, lambda: None)()
-        if (port := self.places.emulated.pop(name, None)) is not None:
-            port.close()
+        """Stop a device; what it leaves behind is closed once it has let go."""
+        self.unwatch.pop(name)()
         self.hub.devices.pop(name, None)
-        return maybeDeferred(device.stopService)
-
-    def opener(self, device: configuration.Device, ring: Ring, plan: Plan) -> Open:
-        """The way to the hardware of *device*, or to its emulation."""
-        match device.where:
-            case SerialPort() | Endpoint() as where:
-                return stream(self.endpoint(device, where), self.reactor, ring)
-            case Bus() as where:
-                return direct(self.bus(device, where).at(where.address, where.mux), ring)
-            case Lines() as where:
-                from gateway.outputs import lines  # GPIO is not on every board
-
-                return lines(self.gpio(device, where), plan, dict(where.lines), ring)
-
-    def endpoint(self, device: configuration.Device, where: SerialPort | Endpoint) -> IStreamClientEndpoint:
-        if isinstance(where, Endpoint) and not self.emulate:
-            made: IStreamClientEndpoint = clientFromString(self.reactor, where.description)
-            return made
-        from gateway.transports.serial import SerialEndpoint  # pyserial is not small
-
-        if isinstance(where, SerialPort) and not self.emulate:
-            return SerialEndpoint(self.reactor, where.path, where.line)
-        from gateway.transports.emulated import PtyPort
-
-        link, emulator = device.driver.link, cast(SerialEmulator, device.driver.emulator())
-        port = PtyPort(self.reactor, emulator, str(Path(self.temporary()) / device.name))
-        self.places.emulated[device.name] = port
-        line = where.line if isinstance(where, SerialPort) else link
-        assert isinstance(line, Serial)
-        return SerialEndpoint(self.reactor, port.link, line)
-
-    def bus(self, device: configuration.Device, where: Bus) -> Any:
-        buses = self.places.buses
-        if self.emulate:
-            from gateway.transports.emulated import EmulatedI2C
-
-            bus = buses.setdefault(where.number, EmulatedI2C({}, self.reactor))
-            bus.chips[where.mux, where.address] = device.driver.emulator()
-        elif where.number not in buses:
-            from gateway.transports.i2c import I2CBus
-
-            buses[where.number] = I2CBus(self.reactor, f"/dev/i2c-{where.number}")
-        return buses[where.number]
-
-    def gpio(self, device: configuration.Device, where: Lines) -> Any:
-        from gateway.transports.gpio import GPIOChip
-
-        if not self.emulate:
-            if not self.places.chip:
-                self.places.chip.append(GPIOChip(self.reactor))
-            return self.places.chip[0]
-        from gateway.transports.fake import FakeGPIO
-
-        return GPIOChip(self.reactor, FakeGPIO(self.reactor, cast(GPIOEmulator, device.driver.emulator())))
-
-    def hotplug(self) -> Any:
-        if not self.places.hotplug:
-            from gateway.transports.hotplug import Hotplug
-
-            self.places.hotplug.append(Hotplug(self.reactor))
-        return self.places.hotplug[0]
-
-    def temporary(self) -> str:
-        if self.folder is None:
-            self.folder = tempfile.TemporaryDirectory(prefix="gateway-")
-        return self.folder.name
+        done: Deferred[None] = maybeDeferred(self.devices.pop(name).stopService)
+        return done.addBoth(lambda _: self.hardware.release(name))
 
     # Interfaces
 
@@ -295,53 +203,6 @@ class Gateway(Service):
 def changed(old: configuration.Device, new: configuration.Device) -> bool:
     """Whether a device must start anew; an edited table of its driver counts, too."""
     return old.table != new.table or old.driver is not new.driver
-
-
-def planned(device: configuration.Device) -> Plan:
-    """What a device needs to know of the configuration."""
-    settings: Any = device.settings
-    chosen: Mapping[str, configuration.QuantityConfig] = device.quantities
-    card = Card(
-        name=device.name,
-        label=device.label,
-        driver=device.driver.name,
-        title=device.driver.title,
-        documentation=device.driver.documentation or "",
-        where=place(device.where),
-        period=device.period,
-        settings={field.name: getattr(settings, field.name) for field in fields(settings)},
-        quantities=device.driver.quantities,
-    )
-    return Plan(
-        card=card,
-        driver=device.driver,
-        settings=settings,
-        scales={
-            name: (each.scale, each.offset) for name, each in chosen.items() if (each.scale, each.offset) != (1, 0)
-        },
-        limits={
-            name: (-inf if each.low is None else each.low, inf if each.high is None else each.high)
-            for name, each in chosen.items()
-            if each.low is not None or each.high is not None
-        },
-        start=device.start,
-        loss=device.loss,
-        stop=device.stop,
-        max_on=inf if device.max_on is None else device.max_on,
-    )
-
-
-def place(where: configuration.Where) -> str:
-    """Where a device is, as a person would say it."""
-    match where:
-        case SerialPort(path=path):
-            return path
-        case Endpoint(description=description):
-            return description
-        case Bus(number=number, address=address, mux=mux):
-            return f"i2c:{number}" + "".join(f"/{at:#04x}/{channel}" for at, channel in mux) + f" {address:#04x}"
-        case Lines(lines=lines):
-            return " ".join(line for _, line in lines)
 
 
 def next_boot(folder: Path) -> int:

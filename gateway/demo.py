@@ -86,13 +86,13 @@ def play(reactor: Any, gateway: Gateway) -> None:
     )
 
     def pull() -> None:
-        if gateway.running and LOOSE in gateway.places.emulated:
-            gateway.places.emulated[LOOSE].unplug()
+        if gateway.running and LOOSE in gateway.hardware.emulated:
+            gateway.hardware.emulated[LOOSE].unplug()
             reactor.callLater(UNPLUGGED, plug)
 
     def plug() -> None:
-        if gateway.running and LOOSE in gateway.places.emulated:
-            gateway.places.emulated[LOOSE].plug()
+        if gateway.running and LOOSE in gateway.hardware.emulated:
+            gateway.hardware.emulated[LOOSE].plug()
             reactor.callLater(PLUGGED, pull)
 
     reactor.callLater(FIRST, pull)

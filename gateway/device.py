@@ -7,7 +7,7 @@ the pauses.  What drivers know is in ``drivers``, how a conversation runs is in 
 from __future__ import annotations
 
 from collections.abc import Collection, Coroutine, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from math import floor, inf
 from typing import Any, cast
@@ -41,6 +41,8 @@ from drivers.api import (
 )
 from gateway.hub import Card, Chunk, Hub, Status
 from gateway.life import Told, make_life
+from gateway.outputs import Outputs
+from gateway.plan import Plan
 from gateway.run import Connection, Open, Ring, converse
 
 PATIENCE = 3  # measurements in a row that may fail before the device counts as lost
@@ -49,21 +51,6 @@ FIRST, LONGEST = 0.25, 30.0  # seconds between attempts: after the first failure
 SILENCE = 10.0  # seconds: a device that speaks by itself is lost when silent for so long, or for three periods
 SLACK = 2.0  # seconds that a reading may be late before it is stale
 STOPPING = 0.5  # seconds that a device's output may take to reach its stop value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How a device is run: the row of its driver, and what the user chose."""
-
-    card: Card
-    driver: api.Driver[Any]
-    settings: Any
-    scales: dict[str, tuple[float, float]]  # quantity -> factor, offset
-    limits: dict[str, tuple[float, float]]  # quantity -> what is plausible
-    start: str = "hands-off"
-    loss: str = "hands-off"
-    stop: str = "hands-off"
-    max_on: float = inf
 
 
 class Device(Service):
@@ -89,6 +76,7 @@ class Device(Service):
         self.timers: dict[str, IDelayedCall] = {}
         self.measuring: Deferred[None] | None = None
         self.waiting: list[Deferred[None]] = []
+        self.outputs = Outputs(plan, self.write, clock, self.note)
         self.attempts = self.client()
         hub.devices[self.who] = self
 
@@ -109,7 +97,7 @@ class Device(Service):
     def stopService(self) -> Deferred[None]:
         super().stopService()
         self.rest()
-        done = self.policy(self.plan.stop, STOPPING)
+        done = self.outputs.apply(self.plan.stop, STOPPING)
         return done.addBoth(lambda _: self.attempts.stopService()).addBoth(self.stopped)
 
     def stopped(self, result: object) -> None:
@@ -239,6 +227,10 @@ class Device(Service):
         self.life.failed(said(error))
         tether.connectionLost(Failure(error or ConnectionDone()))
 
+    def note(self, failure: Failure) -> None:
+        """Count what went wrong where nobody waits for it."""
+        self.hub.fail(self.who, cast(Exception, failure.value))
+
     # Running
 
     def begin(self) -> None:
@@ -247,10 +239,11 @@ class Device(Service):
                 self.schedule()
             else:
                 self.timers["silence"] = self.clock.callLater(self.silence, self.listen)
-        self.policy(self.plan.loss if self.ran else self.plan.start)
+        self.outputs.apply(self.plan.loss if self.ran else self.plan.start)
         self.ran = True
 
     def rest(self) -> None:
+        self.outputs.rest()
         for timer in self.timers.values():
             if timer.active():
                 timer.cancel()
@@ -323,8 +316,7 @@ class Device(Service):
         if self.plan.scales:
             sample = {quantity: self.scaled(quantity, value) for quantity, value in sample.items()}
         self.hub.publish(self.who, sample, self.keeps, self.doubtful(sample) if self.plan.limits else ())
-        if self.plan.max_on < inf:
-            self.bound(sample)
+        self.outputs.seen(sample)
 
     def scaled(self, quantity: Quantity, value: Value) -> Value:
         factor, offset = self.plan.scales.get(quantity.name, (1, 0))
@@ -338,40 +330,6 @@ class Device(Service):
             if not isinstance(value, str) and not low <= value <= high:
                 found.append(quantity)
         return found
-
-    # Outputs
-
-    def outputs(self) -> list[Quantity]:
-        return [each for each in self.plan.driver.quantities if each.writable and each.kind == "flag"]
-
-    def policy(self, word: str, seconds: float = 5.0) -> Deferred[None]:
-        """Bring the outputs to where the policy wants them; ``last`` and ``hands-off`` leave them alone."""
-        if word not in ("on", "off") or self.connection is None:
-            return succeed(None)
-        return Deferred.fromCoroutine(self.turn_all(word == "on")).addTimeout(seconds, self.clock).addErrback(self.note)
-
-    async def turn_all(self, on: bool) -> None:
-        for quantity in self.outputs():
-            await self.write(quantity, on)
-
-    def bound(self, sample: Sample) -> None:
-        """Switch off what has been on for its longest time."""
-        for quantity, value in sample.items():
-            if quantity.writable and quantity.kind == "flag":
-                timer = self.timers.pop(f"off {quantity.name}", None)
-                if timer is not None and timer.active():
-                    timer.cancel()
-                if value:
-                    late = self.clock.callLater(self.plan.max_on, self.too_long, quantity)
-                    self.timers[f"off {quantity.name}"] = late
-
-    def note(self, failure: Failure) -> None:
-        """Count what went wrong where nobody waits for it."""
-        self.hub.fail(self.who, cast(Exception, failure.value))
-
-    def too_long(self, quantity: Quantity) -> None:
-        self.hub.log.warn("{name}: on for {most:g} s, switched off", name=self.who, most=self.plan.max_on)
-        self.write(quantity, False).addErrback(self.note)
 
 
 @implementer(IStreamClientEndpoint)

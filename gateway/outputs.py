@@ -1,52 +1,88 @@
-"""Opens GPIO lines for a device, an output with the level that its policy wants in the same call."""
+"""What keeps outputs safe: where they are put at the start, after a loss and at the stop, and for how long they may
+be on.  It serves everything with a writable flag, on GPIO, I2C or a serial line alike."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
+from math import inf
 
-from twisted.internet.defer import Deferred, execute
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from drivers.api import GPIO, SetLines, Writes
-from gateway.device import Plan
-from gateway.run import Connection, Direct, Fed, Lost, Open, Ring
+from drivers.api import Quantity, Sample, SetLines, Value, Writes
+from gateway.plan import Plan
 
-
-def lines(chip: Any, plan: Plan, specs: Mapping[str, str], ring: Ring) -> Open:
-    """Opens the lines *specs* (name in the driver's link -> "gpio:GPIO17") of *chip*."""
-    link, settings = plan.driver.link, plan.settings
-    assert isinstance(link, GPIO)
-
-    def opened(fed: Fed) -> Connection:
-        made = chip.open(
-            specs,
-            link.direction,
-            initial=levels(plan, plan.start) if link.direction == "out" else None,
-            pull=getattr(settings, "pull", "none"),
-            debounce=getattr(settings, "debounce", 0.0),
-            fed=fed,
-        )
-        return Direct(made, ring, made.close)
-
-    def open(fed: Fed, lost: Lost) -> Deferred[Connection]:
-        return execute(opened, fed)
-
-    return open
+PATIENCE = 5.0  # seconds that the outputs of one device may take to get where the policy wants them
 
 
-def levels(plan: Plan, policy: str) -> dict[str, bool] | None:
-    """The electrical levels that a policy stands for; the driver knows, and its first operation tells.  None is:
-    leave the lines as they are."""
-    if policy not in ("on", "off"):
+def switches(plan: Plan) -> list[Quantity]:
+    """What can be switched on and off."""
+    return [each for each in plan.driver.quantities if each.writable and each.kind == "flag"]
+
+
+def levels(plan: Plan) -> dict[str, bool] | None:
+    """The electrical levels that GPIO outputs begin with; the driver knows, and its first operation tells.
+    None is: leave the lines as they are."""
+    if plan.start not in ("on", "off"):
         return None
     device = plan.driver.device(plan.settings)
     found: dict[str, bool] = {}
     assert isinstance(device, Writes)
-    for quantity in plan.driver.quantities:
-        if quantity.writable and quantity.kind == "flag":
-            talk = device.write(quantity, policy == "on")
-            operation = next(talk)
-            talk.close()
-            assert isinstance(operation, SetLines)
-            found.update(operation.levels)
+    for quantity in switches(plan):
+        talk = device.write(quantity, plan.start == "on")
+        operation = next(talk)
+        talk.close()
+        assert isinstance(operation, SetLines)
+        found.update(operation.levels)
     return found
+
+
+class Outputs:
+    """The outputs of one device.  *write* sets one; *note* takes what goes wrong."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        plan: Plan,
+        write: Callable[[Quantity, Value], Deferred[None]],
+        clock: IReactorTime,
+        note: Callable[[Failure], None],
+    ) -> None:
+        self.plan, self.write, self.clock, self.note = plan, write, clock, note
+        self.off: dict[Quantity, IDelayedCall] = {}
+
+    def apply(self, policy: str, seconds: float = PATIENCE) -> Deferred[None]:
+        """Bring the outputs to where *policy* wants them; ``last`` and ``hands-off`` leave them alone."""
+        if policy not in ("on", "off"):
+            return succeed(None)
+        return Deferred.fromCoroutine(self.turn(policy == "on")).addTimeout(seconds, self.clock).addErrback(self.note)
+
+    async def turn(self, on: bool) -> None:
+        for quantity in switches(self.plan):
+            await self.write(quantity, on)
+
+    def seen(self, sample: Sample) -> None:
+        """An output is on: it may not be for longer than its longest time."""
+        if self.plan.max_on == inf:
+            return
+        for quantity, value in sample.items():
+            if quantity.writable and quantity.kind == "flag":
+                if (timer := self.off.pop(quantity, None)) is not None and timer.active():
+                    timer.cancel()
+                if value:
+                    self.off[quantity] = self.clock.callLater(self.plan.max_on, self.too_long, quantity)
+
+    def too_long(self, quantity: Quantity) -> None:
+        name = f"{self.plan.card.name}.{quantity.name}"
+        self.log.warn("{name}: on for {most:g} s, switched off", name=name, most=self.plan.max_on)
+        self.write(quantity, False).addErrback(self.note)
+
+    def rest(self) -> None:
+        """Nobody is there to switch any more."""
+        for timer in self.off.values():
+            if timer.active():
+                timer.cancel()
+        self.off.clear()

@@ -18,8 +18,9 @@ from twisted.internet.task import deferLater
 from drivers.api import Driver, Serial, SerialEmulator
 from gateway.client import GatewayError
 from gateway.clock import Clock
-from gateway.device import Device, Plan
+from gateway.device import Device
 from gateway.hub import Card, Hub
+from gateway.plan import Plan
 from gateway.reading import Readings
 from gateway.run import Ring, stream
 from gateway.transports.emulated import PtyPort

@@ -30,9 +30,10 @@ from drivers.api import (
 )
 from drivers.quantities import temperature
 from gateway import clock
-from gateway.device import FIRST, LONGEST, PATIENCE, Plan
+from gateway.device import FIRST, LONGEST, PATIENCE
 from gateway.device import Device as Running
 from gateway.hub import Card, Hub
+from gateway.plan import Plan
 from gateway.reading import Readings
 from gateway.run import Connection, Fed, Lost, Ring
 

@@ -1,0 +1,141 @@
+"""The ways to the hardware: ports, buses and lines, shared where devices share them, or emulated.
+
+A transport is imported when the first device needs it: pyserial, smbus2 and RPi.GPIO are not small.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from twisted.internet.defer import Deferred, DeferredList, execute, maybeDeferred
+from twisted.internet.endpoints import clientFromString
+from twisted.internet.interfaces import IStreamClientEndpoint
+
+from drivers.api import GPIO, GPIOEmulator, Serial, SerialEmulator
+from gateway.config import Bus, Device, Endpoint, Lines, SerialPort
+from gateway.outputs import levels
+from gateway.plan import Plan
+from gateway.run import Connection, Direct, Fed, Lost, Open, Ring, direct, stream
+
+if TYPE_CHECKING:
+    from gateway.transports.emulated import PtyPort
+    from gateway.transports.gpio import GPIOChip
+    from gateway.transports.hotplug import Hotplug
+
+
+class Hardware:
+    """All that devices are opened through."""
+
+    def __init__(self, reactor: Any, emulate: bool) -> None:
+        self.reactor, self.emulate = reactor, emulate
+        self.buses: dict[int, Any] = {}
+        self.emulated: dict[str, PtyPort] = {}  # device -> the port that stands for its own
+        self.chip: GPIOChip | None = None
+        self.hotplug: Hotplug | None = None
+        self.folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def open(self, device: Device, plan: Plan, ring: Ring) -> Open:
+        """The way to *device*."""
+        match device.where:
+            case SerialPort() | Endpoint() as where:
+                return stream(self.endpoint(device, where), self.reactor, ring)
+            case Bus() as where:
+                return direct(self.bus(device, where).at(where.address, where.mux), ring)
+            case Lines() as where:
+                return self.lines(device, where, plan, ring)
+
+    def watch(self, device: Device, appeared: Callable[[], None]) -> Callable[[], None]:
+        """Have *appeared* called when something is plugged in where *device* belongs, until the result is called."""
+        if device.name in self.emulated:
+            path = self.emulated[device.name].link
+        elif isinstance(device.where, SerialPort):
+            path = device.where.path
+        else:
+            return lambda: None
+        if self.hotplug is None:
+            from gateway.transports.hotplug import Hotplug
+
+            self.hotplug = Hotplug(self.reactor)
+        return self.hotplug.watch(path, appeared)
+
+    def endpoint(self, device: Device, where: SerialPort | Endpoint) -> IStreamClientEndpoint:
+        if isinstance(where, Endpoint) and not self.emulate:
+            made: IStreamClientEndpoint = clientFromString(self.reactor, where.description)
+            return made
+        from gateway.transports.serial import SerialEndpoint
+
+        path, line = (where.path, where.line) if isinstance(where, SerialPort) else ("", device.driver.link)
+        assert isinstance(line, Serial)
+        return SerialEndpoint(self.reactor, self.port(device) if self.emulate else path, line)
+
+    def port(self, device: Device) -> str:
+        """The path of an emulated port with *device* on it."""
+        from gateway.transports.emulated import PtyPort
+
+        if self.folder is None:
+            self.folder = tempfile.TemporaryDirectory(prefix="gateway-")
+        emulator = cast(SerialEmulator, device.driver.emulator())
+        port = self.emulated[device.name] = PtyPort(self.reactor, emulator, str(Path(self.folder.name) / device.name))
+        return port.link
+
+    def bus(self, device: Device, where: Bus) -> Any:
+        if self.emulate:
+            from gateway.transports.emulated import EmulatedI2C
+
+            bus = self.buses.setdefault(where.number, EmulatedI2C({}, self.reactor))
+            bus.chips[where.mux, where.address] = device.driver.emulator()
+        elif where.number not in self.buses:
+            from gateway.transports.i2c import I2CBus
+
+            self.buses[where.number] = I2CBus(self.reactor, f"/dev/i2c-{where.number}")
+        return self.buses[where.number]
+
+    def lines(self, device: Device, where: Lines, plan: Plan, ring: Ring) -> Open:
+        """Opens GPIO lines, an output with the level that its policy wants in the same call."""
+        link, chip = plan.driver.link, self.gpio(device)
+        assert isinstance(link, GPIO)
+
+        def opened(fed: Fed) -> Connection:
+            made = chip.open(
+                dict(where.lines),
+                link.direction,
+                initial=levels(plan) if link.direction == "out" else None,
+                pull=getattr(plan.settings, "pull", "none"),
+                debounce=getattr(plan.settings, "debounce", 0.0),
+                fed=fed,
+            )
+            return Direct(made, ring, made.close)
+
+        def open(fed: Fed, lost: Lost) -> Deferred[Connection]:
+            return execute(opened, fed)
+
+        return open
+
+    def gpio(self, device: Device) -> GPIOChip:
+        from gateway.transports.gpio import GPIOChip
+
+        if self.emulate:
+            from gateway.transports.fake import FakeGPIO
+
+            return GPIOChip(self.reactor, FakeGPIO(self.reactor, cast(GPIOEmulator, device.driver.emulator())))
+        if self.chip is None:
+            self.chip = GPIOChip(self.reactor)
+        return self.chip
+
+    def release(self, name: str) -> None:
+        """The device called *name* is gone."""
+        if (port := self.emulated.pop(name, None)) is not None:
+            port.close()
+
+    def close(self) -> Deferred[Any]:
+        """Close all; fires when the threads of the buses have ended."""
+        for name in list(self.emulated):
+            self.release(name)
+        if self.hotplug is not None:
+            self.hotplug.close()
+        if self.folder is not None:
+            self.folder.cleanup()
+        return DeferredList([maybeDeferred(bus.close) for bus in self.buses.values() if not self.emulate])

@@ -1,0 +1,75 @@
+"""How one device is run: what its driver says and what the user chose, as one piece of data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from math import inf
+from typing import Any
+
+from drivers import api
+from gateway import config
+from gateway.config import Bus, Endpoint, Lines, SerialPort
+from gateway.hub import Card
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a device is run: the row of its driver, and what the user chose."""
+
+    card: Card
+    driver: api.Driver[Any]
+    settings: Any
+    scales: dict[str, tuple[float, float]]  # quantity -> factor, offset
+    limits: dict[str, tuple[float, float]]  # quantity -> what is plausible
+    start: str = "hands-off"
+    loss: str = "hands-off"
+    stop: str = "hands-off"
+    max_on: float = inf
+
+
+def planned(device: config.Device) -> Plan:
+    """What a device needs to know of the config."""
+    settings: Any = device.settings
+    chosen: Mapping[str, config.QuantityConfig] = device.quantities
+    card = Card(
+        name=device.name,
+        label=device.label,
+        driver=device.driver.name,
+        title=device.driver.title,
+        documentation=device.driver.documentation or "",
+        where=place(device.where),
+        period=device.period,
+        settings={field.name: getattr(settings, field.name) for field in fields(settings)},
+        quantities=device.driver.quantities,
+    )
+    return Plan(
+        card=card,
+        driver=device.driver,
+        settings=settings,
+        scales={
+            name: (each.scale, each.offset) for name, each in chosen.items() if (each.scale, each.offset) != (1, 0)
+        },
+        limits={
+            name: (-inf if each.low is None else each.low, inf if each.high is None else each.high)
+            for name, each in chosen.items()
+            if each.low is not None or each.high is not None
+        },
+        start=device.start,
+        loss=device.loss,
+        stop=device.stop,
+        max_on=inf if device.max_on is None else device.max_on,
+    )
+
+
+def place(where: config.Where) -> str:
+    """Where a device is, as a person would say it."""
+    match where:
+        case SerialPort(path=path):
+            return path
+        case Endpoint(description=description):
+            return description
+        case Bus(number=number, address=address, mux=mux):
+            return f"i2c:{number}" + "".join(f"/{at:#04x}/{channel}" for at, channel in mux) + f" {address:#04x}"
+        case Lines(lines=lines):
+            return " ".join(line for _, line in lines)
