@@ -184,7 +184,7 @@ class Gateway(Service):
 
         def listening(port: IListeningPort) -> None:
             ports.append(port)
-            self.log.info("{name} listens on {host}", name=name, host=port.getHost())
+            self.log.info("{name} listens on {place}", name=name, place=said(port.getHost()))
 
         return DeferredList(
             [
@@ -198,6 +198,11 @@ class Gateway(Service):
     def unlisten(self, *names: str) -> Deferred[Any]:
         ports = [port for name in names for port in self.ports.pop(name, [])]
         return DeferredList([maybeDeferred(port.stopListening) for port in ports])
+
+
+def said(host: Any) -> str:
+    """A listening address as a person writes it."""
+    return f"{host.host}:{host.port}" if isinstance(host, IPv4Address | IPv6Address) else str(getattr(host, "name", host))
 
 
 def changed(old: configuration.Device, new: configuration.Device) -> bool:
