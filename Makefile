@@ -12,8 +12,9 @@ TEST_NEEDS := nc.openbsd:netcat-openbsd curl irssi weechat-headless tmux chromiu
 BENCH_NEEDS := redis-server mosquitto mosquitto_sub:mosquitto-clients gpsd upsd:nut-server
 # Folders too, whose date tells of a file taken away.
 SOURCES := pyproject.toml setup.py README.md LICENSE $(shell find drivers gateway -not -name '*.pyc' -not -name __pycache__)
-# The wheel's code is tested, not the tree's: no path into the tree, for us or for the programs we start.
-WHEEL := env -u PYTHONPATH PYTHONSAFEPATH=1 timeout --foreground 600
+# The wheel's code is tested, not the tree's: the only path into the tree, for us and for the programs we start,
+# leads to a folder that holds a link to tests/.
+WHEEL := PYTHONPATH=$(CURDIR)/build/path PYTHONSAFEPATH=1 timeout --foreground 600
 PYTEST := -q --import-mode=importlib -o pythonpath=
 
 .PHONY: help demo test check test-newest test-debian13 fresh bench clean
@@ -60,7 +61,8 @@ $(VENVS:%=%/bin/pip):
 
 build/programs: Makefile
 	@.ci/need $(TEST_NEEDS)
-	@mkdir -p build && touch $@
+	@mkdir -p build/path && ln -sfn ../../tests build/path/tests
+	@touch $@
 
 # build/lib is setuptools' own and would keep what the tree has lost.
 build/wheel: $(SOURCES) | .venv/bin/pip
