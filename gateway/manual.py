@@ -19,7 +19,7 @@ NAME = "manual"
 KEYS = 10_000  # at most
 LENGTH = 4096  # characters of a text, at most
 KEY = re.compile(r"[\w:/-]{1,64}")
-NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.(\d{1,9}))?")
+NUMBER = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,14})(?:\.([0-9]{1,9}))?")  # 007 is a text, and stays as it is
 FLAGS = {"on": True, "off": False, "true": True, "false": False}
 
 
@@ -97,13 +97,19 @@ def understood(key: str, text: str) -> tuple[Quantity, Value]:
         if number[1] is None:
             return Quantity(key, kind="int", low=-1e15, high=1e15, writable=True), int(text)
         return Quantity(key, low=-1e15, high=1e15, digits=len(number[1]), writable=True), float(text)
+    return Quantity(key, kind="text", writable=True), unquoted(key, text)
+
+
+def unquoted(key: str, text: str) -> str:
+    """The text that *text* stands for: itself, or what is in it when it is a JSON string.  Raises BadValue."""
     if text.startswith('"'):
         try:
             text = json.loads(text)
+            text.encode()  # JSON can name half a character
         except ValueError as error:
-            raise BadValue(f"{key}: {text} is no JSON string: {error}") from error
-        if not isinstance(text, str):
-            raise BadValue(f"{key}: {text} is no JSON string")
+            raise BadValue(
+                f"{key}: a text that starts with a quote is a JSON string, and this is none: {error}"
+            ) from None
     if len(text) > LENGTH:
         raise BadValue(f"{key}: {len(text)} characters; at most {LENGTH}")
-    return Quantity(key, kind="text", writable=True), text
+    return text

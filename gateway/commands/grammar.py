@@ -6,7 +6,9 @@ status line: ``OK ...`` or ``ERR <code> <message>``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from gateway.reading import Reading, encode
@@ -93,12 +95,12 @@ def parse(line: str) -> tuple[str, list[str]]:
     return word, [argument.strip() for argument in arguments]
 
 
-def nearest(word: str, known: Any) -> str:
-    """ "; did you mean ...?", or nothing when nothing known is near."""
+def nearest(word: str, known: Iterable[str], before: str = "") -> str:
+    """ "; did you mean ...?", or nothing when nothing known is near.  Of very many names it looks at the first only."""
     from difflib import get_close_matches  # a typo is rare, and this import is not small
 
-    found = get_close_matches(word[:100], list(known), 1)
-    return f"; did you mean `{found[0]}`?" if found else ""
+    found = get_close_matches(word[:100], list(islice(known, 1000)), 1)
+    return f"; did you mean `{before}{found[0]}`?" if found else ""
 
 
 def clip(text: str) -> str:

@@ -7,22 +7,24 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from drivers.api import BadValue, DeviceError, Quantity, Value
+from drivers.api import DeviceError, Quantity
 from gateway.commands.access import Who
 from gateway.commands.grammar import COMMANDS, Answer, CommandError, Row, clip, nearest, parse
+from gateway.commands.values import parsed
 from gateway.hub import Card, Chunk, Handle, Hub, Status, matcher
-from gateway.manual import FLAGS, Manual
 from gateway.manual import NAME as MANUAL
+from gateway.manual import Manual
 from gateway.reading import Reading, Readings
 
 CODES = {"NoAnswer": "no-answer", "BadFrame": "bad-frame", "BadValue": "bad-value", "WrongDevice": "wrong-device"}
 PATTERNS = 100  # watched by one session, at most
-PLAIN = 256  # lines remembered by one session
+PLAIN, SHORT = 256, 100  # lines remembered by one session, and characters in one of them, at most
 GLOB = frozenset("*?[")
+WIDE = max(len(f"{name} {usage.arguments}") for name, usage in COMMANDS.items())
 
 
 class Commands:
@@ -30,12 +32,23 @@ class Commands:
 
     def __init__(self, hub: Hub, manual: Manual) -> None:
         self.hub, self.manual = hub, manual
-        self.sessions = self.dropped = 0
+        self.live: set[Session] = set()
+        self.left = 0  # readings dropped by sessions that are closed
         self.facts: dict[str, Any] = {}  # more lines of `status`, from whoever started us
 
     def open(self, who: Who) -> Session:
-        self.sessions += 1
-        return Session(self, who)
+        session = Session(self, who)
+        self.live.add(session)
+        return session
+
+    @property
+    def sessions(self) -> int:
+        return len(self.live)
+
+    @property
+    def dropped(self) -> int:
+        """Readings that slow askers never saw, because a newer one came first."""
+        return self.left + sum(session.dropped for session in self.live)
 
 
 class Session:
@@ -91,11 +104,10 @@ class Session:
         return self.hub.clock.now()
 
     def close(self) -> None:
-        self.commands.sessions -= 1
-        self.commands.dropped += self.dropped
-        if self.cancel is not None:
-            self.cancel()
-            self.cancel = None
+        if self in self.commands.live:
+            self.commands.live.remove(self)
+            self.commands.left += self.dropped
+        self.subscribe(())
 
     # Lines
 
@@ -116,12 +128,14 @@ class Session:
         except Exception:
             return self.refusal(Failure())
         if isinstance(done, Deferred):
-            return done.addErrback(self.refusal)
-        if word == "get" and not self.json and len(arguments) == 1 and isinstance(done, Answer) and done.status == "OK":
+            done.addErrback(self.refusal)
+            now = getattr(done, "result", None)  # what is done at once is answered at once
+            return now if isinstance(now, Answer) else done
+        answer: Answer = done
+        if word == "get" and answer.status == "OK" and not self.json and len(line) <= SHORT:
             if len(self.plain) >= PLAIN:
                 self.plain.clear()
             self.plain[line.encode()] = self.full(arguments[0])
-        answer: Answer = done
         return answer
 
     def refusal(self, failure: Failure) -> Answer:
@@ -132,6 +146,8 @@ class Session:
                 return Answer(status=f"ERR {error.code} {message}")
             case DeviceError():
                 return Answer(status=f"ERR {CODES.get(type(error).__name__, 'device')} {message}")
+            case CancelledError():  # an Exception in Twisted, and no bug
+                return Answer(status="ERR cancelled the gateway gave up waiting for it")
         self.log.failure("Bug in a command", failure)
         return Answer(status=f"ERR internal {type(error).__name__}; the log has more")
 
@@ -139,7 +155,8 @@ class Session:
 
     def do_help(self, word: str = "") -> Answer:
         if not word:
-            rows = [Row(f"{name} {usage.arguments}".rstrip(), {"command": name, "arguments": usage.arguments})
+            rows = [Row(f"{f'{name} {usage.arguments}':{WIDE}}  {usage.about}",
+                        {"command": name, "arguments": usage.arguments, "about": usage.about, "role": usage.role})
                     for name, usage in COMMANDS.items()]  # fmt: skip
             return Answer(tuple(rows), f"OK {len(rows)}")
         if (usage := COMMANDS.get(word.lower())) is None:
@@ -181,7 +198,7 @@ class Session:
                 data = {"name": card.name, "state": status.state, "driver": card.driver, "where": card.where,
                         "reason": status.reason, "label": card.label, "identity": status.identity,
                         "errors": {kind: count for kind, (count, _) in self.errors(card.name).items()}}  # fmt: skip
-                rows.append(Row(f"{text} {status.reason or '-'}", data))
+                rows.append(Row(f"{text} {' '.join(status.reason.split()) or '-'}", data))
         return Answer(tuple(rows), f"OK {len(rows)}")
 
     def do_items(self, *patterns: str) -> Answer:
@@ -222,21 +239,23 @@ class Session:
     def do_read(self, name: str) -> Deferred[Answer]:
         name = self.full(name) if name not in self.hub.devices else name
         device = name if name in self.hub.devices else name.rpartition(".")[0]
-        if name != device:
-            self.quantity(name)
+        quantity = self.quantity(name) if name != device else None
 
         def answer(_: object) -> Answer:
-            rows = tuple(map(self.fresh, self.readings(name if name != device else f"{device}.*")))
-            return Answer(rows, "OK" if name != device else f"OK {len(rows)}")
+            if quantity is not None:
+                return Answer((self.row(name, quantity),))
+            rows = tuple(map(self.fresh, self.readings(f"{device}.*")))
+            return Answer(rows, f"OK {len(rows)}")
 
         return maybeDeferred(self.handle(device).read).addCallback(answer)
 
     def do_delete(self, *keys: str) -> Answer:
-        names = [self.full(key) for key in keys]
-        for name in names:
-            if name.rpartition(".")[0] != MANUAL:
-                raise CommandError("denied", f"{clip(name)}: only keys of `{MANUAL}` can be deleted")
-        return Answer(status=f"OK {sum(self.manual.delete(name.rpartition('.')[2]) for name in names)}")
+        patterns = [key.removeprefix(f"{MANUAL}.") for key in keys]
+        for pattern in patterns:
+            if "." in pattern:
+                raise CommandError("denied", f"{clip(pattern)}: only keys of `{MANUAL}` can be deleted")
+        gone = list(filter(matcher(patterns), self.manual.keys))
+        return Answer(status=f"OK {sum(map(self.manual.delete, gone))}")
 
     def do_clear(self) -> Answer:
         return Answer(status=f"OK {self.manual.clear()}")
@@ -244,13 +263,14 @@ class Session:
     def do_watch(self, *patterns: str) -> Answer:
         if self.push is None:
             raise CommandError("denied", "nothing can be pushed to you here")
-        watched = tuple(dict.fromkeys(self.watched + tuple(map(self.full, patterns or ("*",)))))
+        wanted = tuple(map(self.full, patterns or ("*",)))
+        watched = tuple(dict.fromkeys(self.watched + wanted))
         if len(watched) > PATTERNS:
             raise CommandError("limit", f"{PATTERNS} patterns at most")
-        match = matcher(watched)
-        for pattern in watched:
+        for pattern in wanted:
             if not GLOB.intersection(pattern):
                 self.quantity(pattern, allow=MANUAL)
+        match = matcher(watched)
         self.subscribe(watched)
         return Answer(status=f"OK {sum(1 for name in self.names() if match(name))}")
 
@@ -295,13 +315,16 @@ class Session:
     def quantity(self, name: str, allow: str = "") -> Quantity:
         """The quantity behind a full name.  Raises CommandError, with the nearest known name, when there is none."""
         device, _, last = name.rpartition(".")
-        if (handle := self.hub.devices.get(device)) is not None:
-            for quantity in handle.card.quantities:
-                if quantity.name == last:
-                    return quantity
-        if device == allow and device:
+        if (handle := self.hub.devices.get(device)) is None:
+            raise CommandError("unknown", f"{clip(name)}: no such name{nearest(name, self.names())}")
+        known = {quantity.name: quantity for quantity in handle.card.quantities}
+        if last in known:
+            return known[last]
+        if device == MANUAL and last in self.hub.devices:
+            raise CommandError("unknown", f"{last} is a device: try `{last}.*`")
+        if device == allow:
             return Quantity(last)
-        raise CommandError("unknown", f"{clip(name)}: no such name{nearest(name, self.names())}")
+        raise CommandError("unknown", f"{clip(name)}: no such name{nearest(last, known, f'{device}.')}")
 
     def row(self, name: str, quantity: Quantity) -> Row | Reading:
         if (reading := self.latest.get(name)) is not None:
@@ -314,25 +337,8 @@ class Session:
         return Row(reading.columns("stale"), reading.data("stale")) if reading.stale() else reading
 
 
-def parsed(quantity: Quantity, text: str) -> Value:
-    """The value that *text* stands for.  Raises BadValue, with what would do, when it is none."""
-    try:
-        match quantity.kind:
-            case "flag":
-                return quantity.check(FLAGS[text.lower()] if text.lower() in FLAGS else bool(("0", "1").index(text)))
-            case "int":
-                return quantity.check(int(text))
-            case "float":
-                return quantity.check(float(text))
-            case _:
-                return quantity.check(text)
-    except ValueError:
-        wanted = {"flag": "on or off", "int": "a whole number", "float": "a number"}[quantity.kind]
-        raise BadValue(f"{quantity.name} takes {wanted}, not {clip(text)}") from None
-
-
 def plain(fact: object) -> str:
-    return ("yes" if fact else "no") if isinstance(fact, bool) else str(fact) or "-"
+    return ("yes" if fact else "no") if isinstance(fact, bool) else " ".join(str(fact).split()) or "-"
 
 
 def release(distribution: str) -> str:
