@@ -56,7 +56,8 @@ def moved(said: Reading | None, reading: Reading) -> bool:
     old = said.value
     if isinstance(old, (str, bool)) or isinstance(new, (str, bool)):
         return old != new and band != inf
-    return abs(new - old) >= max(abs(old) * SHARE if band is None else band, DIGITS * 10.0**-quantity.digits)
+    least = max(abs(old) * SHARE if band is None else band, DIGITS * 10.0**-quantity.digits)
+    return abs(new - old) > least * (1 - 1e-9)  # 21.7 - 21.5 is a little less than 0.2
 
 
 def phrase(reading: Reading) -> str:

@@ -177,7 +177,8 @@ class Connection(Protocol):
         self.out.append(data)
         self.size += len(data)
         if self.size > SENDQ:
-            self.doomed = "SendQ exceeded"  # and gone in ``flush``: somebody may be going through a channel's people
+            self.doomed = "SendQ exceeded"
+            self.server.mark(self)  # gone in ``flush``: here somebody may be going through a channel's people
 
     def flush(self) -> None:
         if self.doomed and not self.left:
@@ -219,6 +220,7 @@ class Connection(Protocol):
         """Say why, and close."""
         if self.left:
             return
+        self.queue.clear()
         self.put(b"ERROR :" + f"Closing Link: {self.host} ({reason})".encode() + b"\r\n")
         self.flush()
         self.leave(reason)

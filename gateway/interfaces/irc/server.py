@@ -151,7 +151,7 @@ class IRC(Factory):
                 self.session.fail(error)
 
     def speak(self) -> None:
-        """At most one line in each channel."""
+        """One line in each channel at most, and one more where a device's life changed."""
         rooms = {channel.device: channel for channel in self.channels.values() if channel.people}
         samples = self.speech.samples()
         if (lived := self.speech.lived()) is not None:
@@ -159,7 +159,7 @@ class IRC(Factory):
         elif self.channels[READINGS].people and (text := self.speech.next(self.clock.seconds())):
             self.channels[READINGS].say(self.source, text)
         for device, text in samples:
-            if device in rooms and not (lived and lived[0] == device):
+            if device in rooms:
                 rooms[device].say(self.source, text)
 
     def tell_life(self, device: str, status: Status) -> None:
