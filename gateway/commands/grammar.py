@@ -71,11 +71,11 @@ COMMANDS = {
     "get": Usage("NAME|PATTERN...", "newest readings: name, value, unit, time, quality", least=1, most=ANY),
     "set": Usage("NAME VALUE", "set a quantity; a name without a dot is a key of `manual`", "operator", 2, 2),
     "read": Usage("NAME|DEVICE", "measure now, and give the readings", "operator", 1, 1),
-    "delete": Usage("KEY...", "delete keys of `manual`", "operator", 1, ANY),
+    "delete": Usage("KEY|PATTERN...", "delete keys of `manual`", "operator", 1, ANY),
     "clear": Usage("", "delete all keys of `manual`", "operator"),
     "watch": Usage("[PATTERN...]", "get new readings as they come, in lines that start with `* `", most=ANY),
     "unwatch": Usage("[PATTERN...]", "stop watching these patterns, or all", most=ANY),
-    "json": Usage("on|off", "turn data lines into JSON objects", most=1),
+    "json": Usage("[on|off]", "turn data lines into JSON objects", most=1),
     "quit": Usage("", "say goodbye"),
 }
 

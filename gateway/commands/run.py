@@ -281,7 +281,7 @@ class Session:
 
     def do_json(self, word: str = "on") -> Answer:
         if word.lower() not in ("on", "off"):
-            raise CommandError("syntax", "usage: json on|off")
+            raise CommandError("syntax", "usage: json [on|off]")
         self.json = word.lower() == "on"
         self.plain.clear()
         return Answer()

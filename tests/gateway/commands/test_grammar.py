@@ -37,7 +37,7 @@ def test_a_line(line: str, word: str, arguments: list[str]) -> None:
         ("set pump.state", "syntax", "usage: set NAME VALUE"),
         ("clear all", "syntax", "usage: clear"),
         ("quit now", "syntax", "usage: quit"),
-        ("json on off", "syntax", "usage: json on|off"),
+        ("json on off", "syntax", "usage: json [on|off]"),
         ("get" + " x" * 1001, "syntax", "usage: get"),
         ("\x1b[2J\a x", "unknown-command", "?[2J?: no such command"),
         ("x" * 5000, "unknown-command", "x" * 60 + "...: no such command"),
