@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred, succeed
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.internet.defer import Deferred, DeferredList, DeferredLock, maybeDeferred, succeed
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -22,7 +21,8 @@ from gateway.commands import Commands
 from gateway.config import Config, Listen
 from gateway.device import Device
 from gateway.hardware import Hardware
-from gateway.hub import Hub
+from gateway.hub import Hub, Status
+from gateway.listeners import Listeners
 from gateway.manual import Manual
 from gateway.plan import planned
 from gateway.run import Ring
@@ -53,13 +53,16 @@ class Gateway(Service):
         self.clock = Clock(boot, lambda: monotonic() - began)
         self.hub = Hub(self.clock)
         self.commands = Commands(self.hub, Manual(self.hub))
-        self.commands.facts.update(pid=os.getpid(), loads=1, config="")
+        self.commands.facts.update(pid=0, loads=1, config="")
         self.wall = WallTime(self.clock, reactor, config.time)
         self.hub.subscribe(self.wall.hear, "*.time")
         self.hardware = Hardware(reactor, emulate)
         self.devices: dict[str, Device] = {}
         self.unwatch: dict[str, Callable[[], None]] = {}
-        self.ports: dict[str, list[IListeningPort]] = {}
+        self.listeners = Listeners(reactor, self.commands.facts)
+        self.up: set[str] = set()  # devices that run
+        self.turn = DeferredLock()  # of reloads
+        self.owed: set[object] = set()
         self.alive = LoopingCall(self.tell_watchdog)
         self.alive.clock = reactor
 
@@ -67,6 +70,8 @@ class Gateway(Service):
 
     def startService(self) -> None:
         super().startService()
+        self.commands.facts["pid"] = os.getpid()  # not before: twistd forks
+        self.hub.listen(self.told)
         self.wall.startService()
         for device in self.config.devices:
             self.add(device)
@@ -79,9 +84,12 @@ class Gateway(Service):
             self.alive.start(every)
 
     def tell_watchdog(self) -> None:
-        """A sign of life, from a turn of the reactor.  A bus that hangs is `stuck`, and visible; it is no reason to
-        restart everything else."""
-        notify("WATCHDOG=1")
+        """A sign of life, from a turn of the reactor in which no bus thread owes an answer that it owed last time.
+        A bus that hangs is `stuck` then, and visible, and no reason to restart everything else."""
+        owed = self.hardware.owed()
+        if not owed & self.owed:
+            notify("WATCHDOG=1")
+        self.owed = owed
 
     def stopService(self) -> Deferred[Any]:
         """Listeners, conversations and output policies, buses: in this order, and in bounded time."""
@@ -90,7 +98,7 @@ class Gateway(Service):
         if self.alive.running:
             self.alive.stop()
         self.wall.stopService()
-        done = self.unlisten(*LISTENERS)
+        done = self.listeners.close(*LISTENERS)
         done.addCallback(lambda _: DeferredList([self.remove(name) for name in list(self.devices)]))
         done.addCallback(lambda _: self.hardware.close())
         return done.addTimeout(STOP, self.reactor).addErrback(self.hung)
@@ -99,36 +107,47 @@ class Gateway(Service):
         self.log.warn("stopped without waiting any longer: {error}", error=failure.getErrorMessage())
 
     def reload(self) -> Deferred[Any]:
-        """Read the configuration anew, and restart only what changed.  One with mistakes changes nothing."""
+        """Read the configuration anew, and restart only what changed; one reload after the other."""
+        return self.turn.run(self.take_over)
+
+    def take_over(self) -> Deferred[Any]:
+        """One with mistakes changes nothing."""
         assert self.load is not None
         try:
             new = self.load()
         except configuration.ConfigError as error:
             self.log.error("the configuration was not taken over:\n{error}", error=str(error))
-            self.commands.facts["config"] = str(error).splitlines()[0]
+            self.loaded(str(error))
             return succeed(None)
-        notify("RELOADING=1")
+        notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
         old, self.config = self.config, new
         before = {device.name: device for device in old.devices}
         after = {device.name: device for device in new.devices}
         gone = [name for name in self.devices if name not in after or changed(before[name], after[name])]
         fresh = [name for name in LISTENERS if getattr(old, name) != getattr(new, name)]
-        done = DeferredList([self.unlisten(*fresh), *map(self.remove, gone)], consumeErrors=True)
+        if "tcp" in fresh and "http" not in fresh:
+            fresh.append("http")  # its page shows the query port
+        done = DeferredList([self.listeners.close(*fresh), *map(self.remove, gone)], consumeErrors=True)
+        done.addCallback(lambda _: self.hardware.close_buses(new.devices))
 
         def start(_: object) -> Deferred[Any]:
+            if not self.running:  # stopped meanwhile
+                return succeed(None)
             for name, device in after.items():
                 if name not in self.devices:
                     self.add(device)
             return DeferredList([self.listen(name) for name in fresh], consumeErrors=True)
 
         def finish(_: object) -> None:
-            self.log.info(
-                "reloaded: {count} devices restarted, {gone} gone", count=len(gone), gone=len(before) - len(after)
-            )
-            self.commands.facts.update(loads=self.commands.facts["loads"] + 1, config="")
+            self.log.info("reloaded: {count} of {all} devices restarted or removed", count=len(gone), all=len(before))
+            self.loaded()
             notify("READY=1")
 
         return done.addCallback(start).addCallback(finish)
+
+    def loaded(self, mistakes: str = "") -> None:
+        """The configuration was read once more; `gateway reload` looks for that."""
+        self.commands.facts.update(loads=self.commands.facts["loads"] + 1, config=mistakes)
 
     # Devices
 
@@ -149,6 +168,13 @@ class Gateway(Service):
         done: Deferred[None] = maybeDeferred(self.devices.pop(name).stopService)
         return done.addBoth(lambda _: self.hardware.release(name))
 
+    def told(self, name: str, status: Status) -> None:
+        """Log that a device runs, or no longer does.  Why an attempt failed is logged where that is counted."""
+        if (status.state == "running") != (name in self.up):
+            self.up ^= {name}
+            about = f"{status.state} {status.reason or status.identity}".rstrip()
+            self.log.info("{name}: {about}", name=name, about=about)
+
     # Interfaces
 
     def factory(self, name: str) -> IProtocolFactory:
@@ -161,48 +187,15 @@ class Gateway(Service):
             from gateway.interfaces.http import site
 
             assert self.config.http is not None
-            return site(self.commands, self.reactor, self.config.http.hosts, self.query_port())
+            return site(self.commands, self.reactor, self.config.http.hosts, self.listeners.number("tcp"))
         from gateway.interfaces.irc import IRC
 
         assert self.config.irc is not None
         return IRC(self.commands, self.reactor, self.config.irc.name, self.config.irc.min_interval)
 
-    def query_port(self) -> int:
-        """The TCP port of the query interface, or 0: the page shows how to ask there."""
-        found = [port.getHost() for port in self.ports.get("tcp", ())]
-        return next((int(host.port) for host in found if isinstance(host, IPv4Address | IPv6Address)), 0)
-
     def listen(self, name: str) -> Deferred[Any]:
         table: Listen | None = getattr(self.config, name)
-        if table is None:
-            return succeed(None)
-        factory, ports = self.factory(name), self.ports.setdefault(name, [])
-
-        def refused(failure: Failure, endpoint: str) -> None:
-            self.log.error("{name}: {endpoint}: {error}", name=name, endpoint=endpoint, error=failure.getErrorMessage())
-            self.hub.fail(name, OSError(f"{endpoint}: {failure.getErrorMessage()}"))
-
-        def listening(port: IListeningPort) -> None:
-            ports.append(port)
-            self.log.info("{name} listens on {place}", name=name, place=said(port.getHost()))
-
-        return DeferredList(
-            [
-                maybeDeferred(serverFromString(self.reactor, endpoint).listen, factory)
-                .addCallback(listening)
-                .addErrback(refused, endpoint)
-                for endpoint in table.endpoints
-            ]
-        )
-
-    def unlisten(self, *names: str) -> Deferred[Any]:
-        ports = [port for name in names for port in self.ports.pop(name, [])]
-        return DeferredList([maybeDeferred(port.stopListening) for port in ports])
-
-
-def said(host: Any) -> str:
-    """A listening address as a person writes it."""
-    return f"{host.host}:{host.port}" if isinstance(host, IPv4Address | IPv6Address) else str(getattr(host, "name", host))
+        return succeed(None) if table is None else self.listeners.listen(name, table.endpoints, self.factory(name))
 
 
 def changed(old: configuration.Device, new: configuration.Device) -> bool:
@@ -215,11 +208,15 @@ def next_boot(folder: Path) -> int:
     path = folder / "boot"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        boot = int(path.read_text()) + 1 if path.exists() else 1
+        text = path.read_text() if path.exists() else ""
+        boot = int(text) + 1 if text.strip().isdecimal() else 1
         fresh = path.with_suffix(".new")
-        fresh.write_text(f"{boot}\n")
+        with fresh.open("w") as file:
+            file.write(f"{boot}\n")
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut may leave an empty file
         fresh.replace(path)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         Logger().warn("no count of starts: {path}: {error}", path=path, error=error)
         return 1
     return boot

@@ -34,6 +34,7 @@ def main(arguments: list[str], install: Install) -> int:
     chosen = parser().parse_args(arguments)
     try:
         status: int = chosen.do(chosen, install)
+        sys.stdout.flush()  # here, where a broken pipe can be met
         return status
     except GatewayError as error:
         print(f"gateway: {error}", file=sys.stderr)
@@ -73,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
         talk.add_argument("--json", action="store_true", help="JSON objects, one a line")
     reload = add("reload", "have a running gateway read its configuration again", do_reload)
     reload.add_argument("--config", type=Path, default=None, metavar="FILE", help="check this file first")
-    reach(reload)
+    reload.add_argument("--port", type=int, default=PORT, help=f"its query port on this machine; default {PORT}")
     emulate = add("emulate", "open a terminal that behaves like a device", do_emulate)
     emulate.add_argument("driver")
     replay = add("replay", "play a capture through a terminal into its driver, and show what it makes of it", do_replay)
@@ -102,7 +103,9 @@ def do_run(chosen: Any, install: Install) -> int:
         print(error, file=sys.stderr)
         return 1
     listen = [part for part in (config.tcp, config.http, config.irc) if part is not None]
-    reactor = install(any(point.startswith(("ssl:", "tls:")) for part in listen for point in part.endpoints))
+    points = [point for part in listen for point in part.endpoints]
+    points += [getattr(device.where, "description", "") for device in config.devices]
+    reactor = install(any(point.startswith(("ssl:", "tls:")) for point in points))
     from gateway import daemon
 
     return daemon.run(reactor, config, lambda: load(chosen.config), emulate=chosen.emulate, demo=chosen.config is None)
@@ -198,18 +201,19 @@ def do_talk(chosen: Any, install: Install) -> int:
 def do_reload(chosen: Any, install: Install) -> int:
     if chosen.config is not None and (status := do_check(chosen, install)):
         return status
-    with Client(chosen.host, chosen.port) as client:
+    with Client(port=chosen.port) as client:
+        client.ask("json on")
         before = facts(client)
         try:
-            os.kill(int(before["pid"]), signal.SIGHUP)
+            os.kill(before["pid"], signal.SIGHUP)
         except OSError as error:
             raise GatewayError(
                 f"process {before['pid']}: {error.strerror}; try sudo, or systemctl reload gateway"
             ) from error
         for _ in range(100):
             now = facts(client)
-            if now["config"] != "-":
-                raise GatewayError(f"not taken over: {now['config']}")
+            if now["loads"] != before["loads"] and now["config"]:
+                raise GatewayError(f"it runs on as before:\n{now['config']}")
             if now["loads"] != before["loads"]:
                 print("reloaded")
                 return 0
@@ -217,8 +221,9 @@ def do_reload(chosen: Any, install: Install) -> int:
     raise GatewayError("asked to reload, but it has not done so in 10 s; see its log")
 
 
-def facts(client: Client) -> dict[str, str]:
-    return dict(line.split(" ", 1) for line in client.say("status"))
+def facts(client: Client) -> dict[str, Any]:
+    """What `status` says, to a client that asked for JSON."""
+    return {key: fact for line in client.ask("status") for key, fact in json.loads(line).items()}
 
 
 # Emulated devices

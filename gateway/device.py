@@ -20,6 +20,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IDelayedCall, IProtocol, IProtocolFactory, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -100,9 +101,10 @@ class Device(Service):
         done = self.outputs.apply(self.plan.stop, STOPPING)
         return done.addBoth(lambda _: self.attempts.stopService()).addBoth(self.stopped)
 
-    def stopped(self, result: object) -> None:
+    def stopped(self, result: object) -> Deferred[None]:
         self.rest()
         self.life.stop()
+        return deferLater(self.clock, 0)  # ports close in a later turn, and the next to open one may follow at once
 
     def appeared(self) -> None:
         """Something was plugged in where this device belongs: try now, and soon again."""
@@ -221,11 +223,16 @@ class Device(Service):
     def lose(self, error: BaseException | None) -> None:
         """It worked, and does no longer.  ClientService tries again."""
         self.drop()
-        if (tether := self.tether) is None:
-            return  # an attempt is under way, and has its own way to fail
-        self.tether = None
-        self.life.failed(said(error))
-        tether.connectionLost(Failure(error or ConnectionDone()))
+        if self.tether is not None:  # else an attempt is under way, and has its own way to fail
+            self.life.failed(said(error))
+        self.end(error)
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Close, and let ClientService know."""
+        self.drop()
+        tether, self.tether = self.tether, None
+        if tether is not None:
+            tether.connectionLost(Failure(error or ConnectionDone()))
 
     def note(self, failure: Failure) -> None:
         """Count what went wrong where nobody waits for it."""
@@ -350,7 +357,7 @@ class Cord:
         self.device = device
 
     def loseConnection(self) -> None:
-        self.device.lose(ConnectionDone())
+        self.device.end()
 
 
 def said(error: BaseException | None) -> str:

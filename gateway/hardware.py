@@ -6,15 +6,16 @@ A transport is imported when the first device needs it: pyserial, smbus2 and RPi
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from twisted.internet.defer import Deferred, DeferredList, execute, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredList, execute, fail, maybeDeferred
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.logger import Logger
 
-from drivers.api import GPIO, GPIOEmulator, Serial, SerialEmulator
+from drivers.api import GPIO, GPIOEmulator, NoAnswer, Serial, SerialEmulator
 from gateway.config import Bus, Device, Endpoint, Lines, SerialPort
 from gateway.outputs import levels
 from gateway.plan import Plan
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 class Hardware:
     """All that devices are opened through."""
 
+    log = Logger()
+
     def __init__(self, reactor: Any, emulate: bool) -> None:
         self.reactor, self.emulate = reactor, emulate
         self.buses: dict[int, Any] = {}
@@ -38,7 +41,16 @@ class Hardware:
         self.folder: tempfile.TemporaryDirectory[str] | None = None
 
     def open(self, device: Device, plan: Plan, ring: Ring) -> Open:
-        """The way to *device*."""
+        """The way to *device*, or one that says why there is none."""
+        if not device.enabled:
+            return closed("disabled in the configuration")
+        try:
+            return self.way(device, plan, ring)
+        except Exception as error:  # no TLS, an endpoint of a kind that nobody knows: the other devices go on
+            self.log.failure("{name} cannot be reached", name=device.name)
+            return closed(f"{plan.card.where}: {error}")
+
+    def way(self, device: Device, plan: Plan, ring: Ring) -> Open:
         match device.where:
             case SerialPort() | Endpoint() as where:
                 return stream(self.endpoint(device, where), self.reactor, ring)
@@ -51,7 +63,7 @@ class Hardware:
         """Have *appeared* called when something is plugged in where *device* belongs, until the result is called."""
         if device.name in self.emulated:
             path = self.emulated[device.name].link
-        elif isinstance(device.where, SerialPort):
+        elif isinstance(device.where, SerialPort) and device.enabled:
             path = device.where.path
         else:
             return lambda: None
@@ -138,4 +150,19 @@ class Hardware:
             self.hotplug.close()
         if self.folder is not None:
             self.folder.cleanup()
-        return DeferredList([maybeDeferred(bus.close) for bus in self.buses.values() if not self.emulate])
+        return self.close_buses(())
+
+    def close_buses(self, devices: Iterable[Device]) -> Deferred[Any]:
+        """Close the buses that none of *devices* needs."""
+        needed = {device.where.number for device in devices if device.enabled and isinstance(device.where, Bus)}
+        idle = [self.buses.pop(number) for number in list(self.buses) if number not in needed]
+        return DeferredList([maybeDeferred(bus.close) for bus in idle if not self.emulate])
+
+    def owed(self) -> set[object]:
+        """The transfers under way, but for those of a bus that is known to be stuck."""
+        buses = () if self.emulate else self.buses.values()
+        return {bus.running for bus in buses if bus.running is not None and not bus.stuck}
+
+
+def closed(reason: str) -> Open:
+    return lambda fed, lost: fail(NoAnswer(reason))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 
 
 def notify(*states: str) -> None:
     """Send ``READY=1``, ``WATCHDOG=1`` and the like, when somebody listens."""
     if path := os.environ.get("NOTIFY_SOCKET"):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
+        kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+        with suppress(OSError), socket.socket(socket.AF_UNIX, kind) as out:  # who does not listen misses it
             out.sendto("\n".join(states).encode(), "\0" + path[1:] if path.startswith("@") else path)
 
 
