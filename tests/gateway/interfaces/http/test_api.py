@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import re
-import shutil
 import socket
 import struct
 import subprocess
@@ -343,7 +342,6 @@ def test_the_page_names_nothing_off_the_board() -> None:
             assert found == b"http://www.w3.org", f"{address!r} names {found!r}"  # the name space of SVG
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 def test_curl(server: Server) -> None:
     base = f"http://localhost:{server.port}/api/v1"
     run = ["curl", "-sS", "--max-time", "5", "-w", " %{http_code}"]

@@ -172,7 +172,7 @@ def test_a_slow_client_costs_little_and_gets_the_newest(server: Server) -> None:
         flood(server)
         (feed,) = server.site.events.feeds.values()
         (stream,) = feed.streams
-        assert stream.paused and len(stream.behind) <= 3 and stream.dropped > 10_000
+        assert stream.paused and len(stream.behind) <= 3 and stream.dropped > 0
         held = stream.request.channel.transport  # type: ignore[union-attr]
         assert len(held.dataBuffer) + held._tempDataLen < 1_000_000
         got = b""
@@ -180,7 +180,7 @@ def test_a_slow_client_costs_little_and_gets_the_newest(server: Server) -> None:
             got += client.recv(65536)
         assert got.count(b'"value":29999.0') == 2 and b": left out " in got
         assert server.ask("/healthz").status == 200
-    wait(lambda: server.commands.dropped > 10_000)
+    wait(lambda: server.commands.dropped > 0)
 
 
 def test_a_client_that_never_reads_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.interfaces.http.browser import THERE, Browser
+from tests.gateway.interfaces.http.browser import Browser
 
 ROOT = Path(__file__).parents[4]
-pytestmark = pytest.mark.skipif(not THERE, reason="chromium and chromedriver are not installed")
 TILE = "[...document.querySelectorAll('li')].find(e => e.querySelector('summary').textContent === '{}')"
 
 
