@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import subprocess
 import time
 import urllib.request
@@ -25,7 +26,7 @@ class Browser:
                 break
         port = line.rstrip(". \n").rpartition(" ")[2]
         self.base = f"http://127.0.0.1:{port}/session"
-        options = {"args": [*FLAGS, f"--user-data-dir={folder}", *flags], "binary": THERE}
+        options = {"args": [*FLAGS, f"--user-data-dir={folder}", *flags], "binary": shutil.which("chromium")}
         wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
         self.base += "/" + self.call("", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
 
