@@ -101,6 +101,7 @@ class Speech:
         self.spoke: dict[str, float] = {}  # by device: when it said what had changed
         self.fresh: dict[str, dict[str, Reading]] = {}  # by device, by name: for its own channel
         self.news: dict[str, dict[str, Reading]] = {}  # the same for all; who waits longest stands first
+        self.settled: dict[str, Status] = {}  # by device: as it was when it was not on the way to another state
         self.states: dict[str, str] = {}  # by device: as told last
         self.lives: dict[str, Status] = {}  # by device: to be told
 
@@ -126,15 +127,20 @@ class Speech:
     def hear(self, device: str, status: Status) -> None:
         if status.state in PASSING:
             return
+        self.settled[device] = status
         if status.state == self.states.get(device):
             self.lives.pop(device, None)
-        else:
-            self.lives[device] = status
+        elif device not in self.lives or self.lives[device].state != status.state:
+            self.lives[device] = status  # with the first reason: later ones are of attempts
         if status.state != "running":  # an old value must never pass for a fresh one
             for each in (self.fresh, self.news, self.spoke):
                 each.pop(device, None)
             for name in [name for name in self.said if name.rpartition(".")[0] == device]:
                 del self.said[name], self.when[name]
+
+    def steady(self, card: Card, status: Status) -> tuple[Card, Status]:
+        """Attempts to open a lost device come and go; until one succeeds, it is lost."""
+        return card, self.settled.get(card.name, status) if status.state in PASSING else status
 
     def samples(self) -> Iterator[tuple[str, str]]:
         """What each device says in its own channel: device and text."""
@@ -158,7 +164,7 @@ class Speech:
                     self.news[device] = left  # behind all others
                 self.said |= due
                 self.when |= dict.fromkeys(due, now)
-                return f"{device}: {phrases(due.values())}"
+                return f"{device}: {phrases(due[name] for name in sorted(due))}"
         return ""
 
     def due(self, device: str, news: dict[str, Reading], now: float) -> dict[str, Reading]:

@@ -108,7 +108,7 @@ class IRC(Factory):
         """See that every device has its channel, and that topics are true.  A channel whose device has left the
         configuration goes when its last visitor does."""
         assert self.session is not None
-        devices = self.session.devices()
+        devices = [self.speech.steady(card, status) for card, status in self.session.devices()]
         self.channels[READINGS].topic = summary(devices)
         rooms = {channel.device: channel for channel in self.channels.values()}
         for card, status in devices:

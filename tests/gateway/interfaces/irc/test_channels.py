@@ -73,11 +73,11 @@ def test_what_changed_of_a_device_is_one_line_at_most_once_in_the_interval() -> 
         house.pass_(1)
         said += amy.said("#readings")
     assert said == [
-        "attic: temperature 20.00 °C, humidity 40.0 %",
+        "attic: humidity 40.0 %, temperature 20.00 °C",
         "attic: temperature 30.00 °C",
         "attic: temperature 40.00 °C",
         "attic: temperature 50.00 °C",
-        "attic: temperature 60.00 °C, humidity 40.4 %",
+        "attic: humidity 40.4 %, temperature 60.00 °C",
         "attic: temperature 70.00 °C",
     ]
 
@@ -130,7 +130,7 @@ def test_a_switch_speaks_at_once_but_not_all_the_time() -> None:
     house.pass_(2)
     house.hub.publish("pump", {STATE: True, COUNT: 50})
     house.pass_(2)
-    assert amy.said("#readings") == ["pump: state off, count 0", "pump: count 5", "pump: state on"]
+    assert amy.said("#readings") == ["pump: count 0, state off", "pump: count 5", "pump: state on"]
     for second in range(20):
         house.hub.publish("pump", {STATE: second % 2 == 0})
         house.pass_(1)
@@ -171,6 +171,7 @@ def test_a_lost_device_says_why_and_its_old_values_are_not_said_any_more() -> No
     house.hub.publish("attic", {TEMPERATURE: 21.5})
     house.attic.tell("lost", "unplugged")
     house.hub.forget("attic")
+    house.attic.tell("opening", "unplugged")
     house.pass_(2)
     who = ":gateway!gateway@board"
     told = [f"{who} PRIVMSG #attic :attic: lost: unplugged",
@@ -188,6 +189,15 @@ def test_a_lost_device_says_why_and_its_old_values_are_not_said_any_more() -> No
     house.hub.publish("attic", {TEMPERATURE: 21.5})
     house.pass_(3)
     assert amy.said("#readings") == ["attic: running", "attic: temperature 21.50 °C"]
+
+
+def test_of_several_reasons_in_a_second_the_first_is_told() -> None:
+    house = House()
+    amy = listener(house)
+    for state, reason in (("lost", "unplugged"), ("opening", "unplugged"), ("lost", "no such port")):
+        house.attic.tell(state, reason)
+    house.pass_(1)
+    assert amy.said("#readings") == ["attic: lost: unplugged"]
 
 
 def test_many_lives_at_once_are_told_one_a_second() -> None:

@@ -417,6 +417,13 @@ def test_who_says_nothing_is_asked_and_then_given_up() -> None:
     assert bob.heard() == [":amy!amy@127.0.0.1 QUIT :Ping timeout"] and not bob.transport.disconnecting
 
 
+def test_who_neither_reads_nor_talks_is_cut_off() -> None:
+    house, amy, _ = channel_pair()
+    amy.protocol.pauseProducing()
+    house.pass_(limits.IDLE + limits.PATIENCE + 2)
+    assert amy.transport.disconnected and amy.transport.value() == b""
+
+
 def test_connections_are_bounded() -> None:
     house = House()
     clients = [Client(house) for _ in range(CONNECTIONS + 1)]
