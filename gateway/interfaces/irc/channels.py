@@ -36,6 +36,7 @@ class Channel:
     name: str
     device: str = ""
     topic: str = ""
+    told: str = ""  # the topic that everybody there was told last
     people: dict[str, Connection] = field(default_factory=dict)
 
     def put(self, data: bytes, but: Connection | None = None, tags: str = "") -> None:
@@ -45,6 +46,11 @@ class Channel:
 
     def say(self, source: str, text: str) -> None:
         self.put(line(source, "PRIVMSG", self.name, text))
+
+    def tell_topic(self, source: str) -> None:
+        if self.topic != self.told:
+            self.told = self.topic
+            self.put(line(source, "TOPIC", self.name, self.topic))
 
 
 def moved(said: Reading | None, reading: Reading) -> bool:

@@ -165,7 +165,7 @@ class IRC(Factory):
     def tell_life(self, device: str, status: Status) -> None:
         for channel in filter(None, (self.channels[READINGS], self.of(device))):
             channel.say(self.source, life(device, status))
-            channel.put(line(self.source, "TOPIC", channel.name, channel.topic))
+            channel.tell_topic(self.source)
 
     # What goes out
 

@@ -212,6 +212,15 @@ def test_many_lives_at_once_are_told_one_a_second() -> None:
     assert amy.said("#readings") == []
 
 
+def test_a_topic_is_told_once() -> None:
+    house = House()
+    amy = listener(house)
+    for device in (house.attic, house.shed):
+        device.tell("lost", "hub unplugged")
+    house.pass_(2)
+    assert [line.split(" ")[1] for line in amy.heard()] == ["PRIVMSG", "TOPIC", "PRIVMSG"]
+
+
 def test_devices_come_and_go() -> None:
     house = House()
     amy = listener(house, "#attic")
