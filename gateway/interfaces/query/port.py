@@ -2,16 +2,21 @@
 
 A line is a command.  Answers leave in the order of the commands, one write per chunk that came; while one
 waits for a device, the rest of the connection waits too.  Pushed readings are lines that start with ``* ``.
-A client that does not read is no longer listened to, and of what it watches only the newest is kept.
+A client that does not read is no longer listened to, and of what it watches only the newest is kept.  One that
+has said its last word gets all its answers before the connection is closed, and what it watches for as long as
+it is there.
 """
 
 from __future__ import annotations
 
+import re
+import socket
 from collections import deque
 from typing import Any, cast
 
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer, IReactorTime, ITCPTransport
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer, IReactorTime
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -21,7 +26,10 @@ from gateway.reading import Reading, Readings
 
 LINE = 8192  # bytes of a command, at most
 CONNECTIONS = 2000  # at once
-FIRST_WORDS = (b"GET ", b"POST ", b"PUT ", b"HEAD ", b"OPTIONS ", b"DELETE ", b"PATCH ", b"CONNECT ", b"TRACE ")
+BATCH, LARGE = 100, 65536  # commands, and bytes of their answers, after which others have their turn
+QUIET = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 6))  # seconds, seconds, times
+LOOK = 60.0  # seconds between two looks at a client that has said its last word, and watches
+HTTP = re.compile(rb"host:|[a-z]+ \S+ http/\d", re.IGNORECASE)  # a browser that was led here
 
 
 class Query(Factory):
@@ -46,15 +54,21 @@ class Query(Factory):
         dirty, self.dirty = self.dirty, []
         made: dict[tuple[int, bool], bytes] = {}  # most of them watch the same
         for port in dirty:
-            fresh, port.fresh = port.fresh, []
-            if port.connected:
-                port.send(b"".join([self.pushed(made, readings, port.session.json) for readings in fresh]))
+            try:
+                port.tell(made)
+            except Exception as error:  # one that fails must not silence the others
+                port.session.fail(error)
 
     def pushed(self, made: dict[tuple[int, bool], bytes], readings: Readings, json: bool) -> bytes:
         key = id(readings), json
         if (data := made.get(key)) is None:
             data = made[key] = b"".join(map(as_json if json else as_text, readings))
         return data
+
+
+def encoded(text: str) -> bytes:
+    """A line; what UTF-8 has no bytes for, as in the name of a file, is escaped."""
+    return text.encode(errors="backslashreplace") + b"\n"
 
 
 def as_text(reading: Reading) -> bytes:
@@ -65,16 +79,16 @@ def as_json(reading: Reading) -> bytes:
     return b"* " + reading.json + b"\n"
 
 
-@implementer(IPushProducer)
+@implementer(IPushProducer, IHalfCloseableProtocol)
 class Port(Protocol):
     """One connection."""
 
     def __init__(self, factory: Query) -> None:
         self.query = factory
         self.tail = b""
-        self.queue: deque[bytes] = deque()  # lines that came while an answer was waited for
+        self.queue: deque[bytes] = deque()  # lines that wait for those before them
         self.waiting: Deferred[Answer] | None = None
-        self.too_long = self.begun = self.stalled = False
+        self.too_long = self.begun = self.stalled = self.ended = False
         self.fresh: list[Readings] = []
         self.newest: dict[str, Reading] = {}
 
@@ -83,13 +97,16 @@ class Port(Protocol):
         peer = self.way.getPeer()
         host = getattr(peer, "host", "")
         self.session = self.query.commands.open(stranger(host, f"{host}:{getattr(peer, 'port', 'unix')}"))
-        self.session.push = self.push
-        if isinstance(self.transport, ITCPTransport):
-            self.way.setTcpNoDelay(True)
-            self.way.setTcpKeepAlive(True)
+        self.session.push, self.session.settle = self.push, self.settle
         self.tuned = hasattr(self.way, "unsent")  # our own reactor's; any other tells by itself when it has too much
         if not self.tuned:
             self.way.registerProducer(self, True)
+        if isinstance(peer, IPv4Address | IPv6Address) and hasattr(self.way, "setTcpNoDelay"):
+            self.way.setTcpNoDelay(True)
+            self.way.setTcpKeepAlive(True)
+            if self.tuned:
+                for option, value in QUIET:
+                    self.way.getHandle().setsockopt(socket.IPPROTO_TCP, option, value)
         self.query.connections += 1
         if self.query.connections > CONNECTIONS:
             self.end(f"ERR limit {CONNECTIONS} connections are open already\n".encode())
@@ -98,16 +115,14 @@ class Port(Protocol):
         self.connected = 0
         self.query.connections -= 1
         self.queue.clear()
-        if self.waiting is not None:
-            self.waiting.cancel()
-        self.session.close()
+        self.session.close()  # what it waits for goes on: a set that was asked for is carried out
 
     # What comes
 
     def dataReceived(self, data: bytes) -> None:
         if not self.begun and not self.welcome(data):
             return
-        lines = (self.tail + data if self.tail else data).split(b"\n")
+        lines = (self.tail + data if self.tail else data).replace(b"\r\n", b"\n").split(b"\n")
         self.tail = lines.pop()
         if self.too_long and lines:
             self.too_long = False
@@ -116,77 +131,112 @@ class Port(Protocol):
             if not self.too_long:
                 lines.append(self.tail)
             self.too_long, self.tail = True, b""
-        if self.queue or self.waiting is not None or self.stalled:
+        if self.queue or self.waiting is not None or self.stalled or len(lines) > BATCH:
             self.queue.extend(lines)
+            self.proceed()
         elif lines:
             self.answer(lines)
 
     def welcome(self, data: bytes) -> bool:
-        """Look at the first bytes: is this somebody who should not be here?"""
+        """Look at the first byte: is this somebody who should not be here?"""
         self.begun = True
         if data[0] == 0x16:
             self.end(b"ERR no-tls this port speaks plain text, not TLS\n")
-        elif data.startswith(FIRST_WORDS) and b" HTTP/" in data.partition(b"\n")[0]:
-            self.end(b"ERR no-http this port speaks the command language; the web page is on another port\n")
         elif data[:1] == b"*":
             self.end(b"-ERR this port speaks the command language in plain text; try `help`\r\n")
         return bool(self.connected) and not self.way.disconnecting
 
     def answer(self, lines: list[bytes]) -> None:
-        out: list[bytes] = []
         known = self.session.known
-        for at, line in enumerate(lines):
-            if (answer := known(line)) is not None:
-                out.append(answer)
-                continue
-            reply = self.perform(line)
-            if isinstance(reply, Deferred):
-                self.queue.extendleft(reversed(lines[at + 1 :]))
-                self.wait(reply)
-                break
-            out.append(self.rendered(reply))
-            if reply.last:
-                self.end(b"".join(out))
-                return
+        if len(lines) == 1 and (answer := known(lines[0])) is not None:  # nearly always
+            self.send(answer)
+            return
+        out: list[bytes] = []
+        size = 0
+        for at, line in enumerate(lines, 1):
+            if (answer := known(line)) is None:
+                reply = self.perform(line)
+                if isinstance(reply, Deferred):
+                    self.queue.extendleft(reversed(lines[at:]))
+                    self.wait(reply)
+                    break
+                answer = self.rendered(reply)
+                if reply.last:
+                    self.end(b"".join(out) + answer)
+                    return
+                size += len(answer)
+                if size > LARGE:
+                    self.queue.extendleft(reversed(lines[at:]))
+                    out.append(answer)
+                    break
+            out.append(answer)
         if out:
             self.send(b"".join(out))
+        if self.queue and self.waiting is None:
+            self.way.pauseProducing()
+            self.query.clock.callLater(0, self.proceed)
+
+    def proceed(self) -> None:
+        """Go on with what waits, a batch a turn, and then listen again."""
+        if self.waiting is not None or self.stalled or not self.connected:
+            return
+        if self.queue:
+            self.answer([self.queue.popleft() for _ in range(min(BATCH, len(self.queue)))])
+        if not self.queue and self.waiting is None and not self.stalled:
+            self.leave() if self.ended else self.way.resumeProducing()
+
+    def readConnectionLost(self) -> None:
+        """The client has said its last word, and may still listen."""
+        self.ended = True
+        self.proceed()
+
+    def writeConnectionLost(self) -> None:
+        """Only we close our half, and then the whole."""
+
+    def leave(self) -> None:
+        """All is answered.  A line that was torn is not carried out: who knows what it should have said."""
+        torn, self.tail = self.tail, b""
+        last = b"ERR syntax the last line has no end\n" if torn else b""
+        if not self.session.watched:
+            self.end(last)
+        else:
+            self.send(last)
+            self.look()
+
+    def look(self) -> None:
+        """Have the reactor look at a socket that it no longer reads: it may be dead."""
+        if self.connected:
+            self.way.startWriting()
+            self.query.clock.callLater(LOOK, self.look)
 
     def perform(self, line: bytes) -> Answer | Deferred[Answer]:
         if len(line) > LINE:
             return Answer(status=f"ERR too-long a command has at most {LINE} bytes")
+        if HTTP.match(line):
+            return Answer(status="ERR no-http this port speaks the command language; the web is elsewhere", last=True)
         try:
-            text = line.decode().rstrip("\r")
+            return self.session.perform(line.decode())
         except UnicodeDecodeError as error:
             return Answer(status=f"ERR syntax not UTF-8: byte {error.start + 1} is {line[error.start]:#04x}")
-        if text.lower().startswith("host:"):  # a browser that was led here
-            return Answer(status="ERR no-http this port speaks the command language", last=True)
-        return self.session.perform(text)
 
     def wait(self, reply: Deferred[Answer]) -> None:
         """Answers leave in order: nothing more is read until this one is there."""
         self.waiting = reply
         self.way.pauseProducing()
-        reply.addCallbacks(self.came, lambda failure: None)  # cancelled: the client has gone
+        reply.addCallback(self.came)
 
     def came(self, answer: Answer) -> None:
         self.waiting = None
-        self.send(self.rendered(answer))
-        self.resume()
-
-    def resume(self) -> None:
-        """Go on with what waits."""
-        if self.waiting is None and not self.stalled and self.connected:
-            self.way.resumeProducing()
-            lines, self.queue = list(self.queue), deque()
-            if lines:
-                self.answer(lines)
+        if self.connected:
+            self.send(self.rendered(answer))
+            self.proceed()
 
     def rendered(self, answer: Answer) -> bytes:
         if self.session.json:
             rows = [row.json + b"\n" for row in answer.rows]
         else:
-            rows = [row.line if isinstance(row, Reading) else row.text.encode() + b"\n" for row in answer.rows]
-        return b"".join(rows) + answer.status.encode() + b"\n"
+            rows = [row.line if isinstance(row, Reading) else encoded(row.text) for row in answer.rows]
+        return b"".join(rows) + encoded(answer.status)
 
     # What goes
 
@@ -201,9 +251,19 @@ class Port(Protocol):
                 self.query.mark(self)
             self.fresh.append(readings)
 
+    def settle(self) -> None:
+        """Say what is noted for the next flush now."""
+        self.tell({})
+
+    def tell(self, made: dict[tuple[int, bool], bytes]) -> None:
+        fresh, self.fresh = self.fresh, []
+        if fresh and self.connected:
+            self.send(b"".join([self.query.pushed(made, readings, self.session.json) for readings in fresh]))
+
     def send(self, data: bytes) -> None:
-        self.way.write(data)
-        if self.tuned and not self.stalled and self.way.unsent and not self.way.disconnecting:
+        if not self.tuned:
+            self.way.write(data)
+        elif not self.way.send(data) and not self.stalled and self.way.unsent and not self.way.disconnecting:
             self.pauseProducing()
             self.way.registerProducer(self, False)
 
@@ -222,11 +282,15 @@ class Port(Protocol):
         if self.newest:
             newest, self.newest = tuple(self.newest.values()), {}
             self.push(newest)
-        self.resume()
+        self.proceed()
 
     def stopProducing(self) -> None:
         """The connection is lost; ``connectionLost`` does the rest."""
 
     def end(self, last: bytes) -> None:
+        """Close when *last* and all before it is sent."""
+        self.session.subscribe(())
+        self.queue.clear()
         self.way.write(last)
+        self.way.unregisterProducer()
         self.way.loseConnection()
