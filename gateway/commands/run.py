@@ -62,6 +62,7 @@ class Session:
         self.json = False
         self.dropped = 0  # readings that a newer one replaced before this asker took them
         self.push: Callable[[Readings], None] | None = None
+        self.settle: Callable[[], None] = lambda: None  # called before ``unwatch``: now pass on what was pushed
         self.watched: tuple[str, ...] = ()
         self.cancel: Callable[[], None] | None = None
         self.plain: dict[bytes, str] = {}
@@ -275,6 +276,7 @@ class Session:
         return Answer(status=f"OK {sum(1 for name in self.names() if match(name))}")
 
     def do_unwatch(self, *patterns: str) -> Answer:
+        self.settle()
         gone = set(map(self.full, patterns)) or set(self.watched)
         self.subscribe(tuple(pattern for pattern in self.watched if pattern not in gone))
         return Answer(status=f"OK {len(self.watched)}")

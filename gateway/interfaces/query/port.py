@@ -289,6 +289,7 @@ class Port(Protocol):
 
     def end(self, last: bytes) -> None:
         """Close when *last* and all before it is sent."""
+        self.settle()
         self.session.subscribe(())
         self.queue.clear()
         self.way.write(last)
