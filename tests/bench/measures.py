@@ -1,0 +1,230 @@
+"""The measurements: for each kind of work the servers are loaded in turn, over and over, and the median counts."""
+
+from __future__ import annotations
+
+import socket
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway.demo import TEXT
+from tests.bench import servers
+from tests.bench.load import Asking, Receiver, Watching, until
+from tests.bench.servers import Server, free_port
+
+OURS = "gateway"
+ROUNDS = 7
+VALUE = b"21.53"
+DEVICES = 10
+CAPTURE = Path(__file__).parents[1] / "corpus/gps/neo-m8n.log"
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What one kind of work costs each program, and what ours may cost at most: so many times a peer's cost,
+    or, where the peer is "", so much."""
+
+    title: str
+    unit: str
+    values: dict[str, float]
+    most: dict[str, float] = field(default_factory=dict)
+
+    def limits(self) -> list[tuple[str, float]]:
+        """What ours may cost, in words and in units."""
+        return [
+            (f"{times:g} × {peer}" if times != 1 else peer, times * self.values[peer])
+            if peer
+            else (f"{times:g} {self.unit}", times)
+            for peer, times in self.most.items()
+        ]
+
+    def met(self) -> bool:
+        return all(self.values[OURS] <= limit for _, limit in self.limits())
+
+
+def medians(title: str, tell: Tell, trials: Mapping[str, Callable[[], float]]) -> dict[str, float]:
+    """Each trial once to warm up, then ``ROUNDS`` times, all in turn."""
+    found: dict[str, list[float]] = {name: [] for name in trials}
+    for number in range(ROUNDS + 1):
+        tell(f"{title}: round {number} of {ROUNDS}")
+        for name, trial in trials.items():
+            value = trial()
+            if number:
+                found[name].append(value)
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+def each(server: Server, work: Callable[[], int]) -> float:
+    """Microseconds of the server's CPU time for each unit of *work*."""
+    before = server.cpu()
+    count = work()
+    return (server.cpu() - before) / count * 1e6
+
+
+def answer(client: socket.socket, request: bytes, end: bytes) -> bytes:
+    client.sendall(request)
+    return until(client, end)
+
+
+def gets(folder: Path, tell: Tell) -> list[Figure]:
+    """One value, asked for over 50 connections: one request at a time on each, and sixteen."""
+    said = {
+        OURS: (servers.gateway, b"set value %s\n" % VALUE, b"get manual.value\n", b"\nOK\n"),
+        "redis-server": (servers.redis, b"SET manual.value %s\r\n" % VALUE,
+                         b"*2\r\n$3\r\nGET\r\n$12\r\nmanual.value\r\n", VALUE + b"\r\n"),
+        "upsd": (servers.upsd, b"GET VAR bench ups.status\n", b"GET VAR bench ups.temperature\n", b'"%s"\n' % VALUE),
+    }  # fmt: skip
+    figures = []
+    with ExitStack() as stack:
+        loads: dict[int, dict[str, Callable[[], float]]] = {1: {}, 16: {}}
+        for name, (start, prepare, request, end) in said.items():
+            port = free_port()
+            server = stack.enter_context(start(folder, port))
+            with server.connect(port) as client:
+                answer(client, prepare, b"\n")
+                size = len(answer(client, request, end))
+            for depth, trials in loads.items():
+                sockets = [server.connect(port) for _ in range(50)]
+                load = stack.enter_context(closing(Asking(sockets, request, size, depth)))
+                trials[name] = lambda server=server, load=load: each(server, lambda: load.run(0.7))  # type: ignore[misc]
+        for depth, most in ((1, {"redis-server": 1.5}), (16, {"upsd": 1.0})):
+            title = f"a `get` at 50 connections, {'one by one' if depth == 1 else '16 at a time'}"
+            figures.append(Figure(title, "µs", medians(title, tell, loads[depth]), most))
+    return figures
+
+
+def deliveries(folder: Path, tell: Tell, watchers: int = 1000) -> list[Figure]:
+    """One value set, and told to a thousand."""
+    trials: dict[str, Callable[[], float]] = {}
+    with ExitStack() as stack:
+        port = free_port()
+        ours = stack.enter_context(servers.gateway(folder, port))
+        source = stack.enter_context(ours.connect(port))
+        answer(source, b"set value %s\n" % VALUE, b"OK\n")
+        line = answer(source, b"get manual.value\n", b"OK\n").removesuffix(b"OK\n")
+        watching = stack.enter_context(closing(Watching(watchers, 2 + len(line))))
+        watching.join(lambda: ours.connect(port), b"watch manual.value\n", b"OK 1\n")
+        setting = b"set value %s\n" % VALUE
+        trials[OURS] = lambda: each(ours, lambda: watching.run(source, setting, len(b"OK\n"), 100))
+
+        port = free_port()
+        broker = stack.enter_context(servers.mosquitto(folder, port))
+        publisher = stack.enter_context(mqtt(broker, port, b"bench-source"))
+        publish = packet(0x30, text(b"manual.value") + line)  # as many bytes of payload as ours
+        subscribed = stack.enter_context(closing(Watching(watchers, len(publish))))
+        numbers = iter(range(watchers))
+        subscribe = packet(0x82, b"\0\1" + text(b"manual.value") + b"\0")
+        subscribed.join(lambda: mqtt(broker, port, b"bench-%d" % next(numbers)), subscribe, b"\x90\3\0\1\0")
+        trials["mosquitto"] = lambda: each(broker, lambda: subscribed.run(publisher, publish, 0, 100))
+
+        title = f"a delivery to each of {watchers} watchers"
+        return [Figure(title, "µs", medians(title, tell, trials), {"mosquitto": 1.0})]
+
+
+def packet(kind: int, body: bytes) -> bytes:
+    """An MQTT 3.1.1 packet of less than 128 bytes."""
+    return bytes((kind, len(body))) + body
+
+
+def text(raw: bytes) -> bytes:
+    return len(raw).to_bytes(2, "big") + raw
+
+
+def mqtt(broker: Server, port: int, name: bytes) -> socket.socket:
+    client = broker.connect(port)
+    answer(client, packet(0x10, text(b"MQTT") + b"\4\2\0\0" + text(name)), b"\x20\2\0\0")
+    return client
+
+
+def sentences(folder: Path, tell: Tell) -> list[Figure]:
+    """A receiver's sentences, from a terminal to a client that gets every position."""
+    said = [line for line in CAPTURE.read_bytes().splitlines(keepends=True) if line.startswith(b"$")]
+    epochs = sum(line[3:6] == b"RMC" for line in said)
+    figures = []
+    with ExitStack() as stack:
+        receivers = {name: stack.enter_context(closing(Receiver(said))) for name in (OURS, "gpsd")}
+        port = free_port()
+        device = f'[device.roof]\ndriver = "gps"\nport = "{receivers[OURS].path}"\n'
+        ours = stack.enter_context(servers.gateway(folder, port, device))
+        watcher = stack.enter_context(ours.connect(port))
+        answer(watcher, b"watch roof.*\n", b"OK 9\n")
+        port = free_port()
+        gpsd = stack.enter_context(servers.gpsd(folder, port, receivers["gpsd"].path))
+        client = stack.enter_context(gpsd.connect(port))
+        answer(client, b'?WATCH={"enable":true,"json":true}\n', b"}\r\n")
+        listeners = {OURS: (ours, watcher, b"* roof.latitude "), "gpsd": (gpsd, client, b'"class":"TPV"')}
+
+        def hear(name: str, rounds: int, together: int, pause: float) -> float:
+            server, client, mark = listeners[name]
+            receiver = receivers[name]
+            spent = each(server, lambda: receiver.run(client, rounds, together, pause))
+            if (fixes := receiver.heard.count(mark)) < 0.9 * rounds * epochs:
+                raise RuntimeError(f"{name} told of {fixes} positions, not of {rounds * epochs}")
+            return spent
+
+        for title, *pace in (
+            ("an NMEA sentence, each by itself", 8, 1, 0.0003),
+            ("an NMEA sentence, 16 at a time", 24, 16, 0.003),
+        ):
+            trials = {name: (lambda name=name, pace=pace: hear(name, *pace)) for name in listeners}  # type: ignore[misc]
+            figures.append(Figure(title, "µs", medians(title, tell, trials), {"gpsd": 3.0}))
+    return figures
+
+
+def starting(folder: Path, tell: Tell) -> list[Figure]:
+    """Ten emulated devices on TCP, HTTP and IRC: the CPU time until the first answer, and what stays in memory when
+    each interface has a client."""
+    spent: dict[str, list[float]] = {name: [] for name in ("seconds", "resident", "own")}
+    for number in range(5):
+        tell(f"ten devices, three interfaces: start {number + 1} of 5")
+        port, http, irc = free_port(), free_port(), free_port()
+        devices = TEXT[TEXT.index("[http]") :].replace("8080", str(http)).replace("6667", str(irc))
+        with servers.gateway(folder, port, devices, "--emulate") as ours, ExitStack() as stack:
+            client = stack.enter_context(ours.connect(port))
+            answer(client, b"get pump.state\n", b"\n")
+            spent["seconds"].append(ours.cpu())
+            end = time.monotonic() + servers.PATIENCE
+            while answer(client, b"devices\n", b"OK 10\n").count(b" running ") < 10:
+                ours.check(end, "has not all ten devices running")
+                time.sleep(0.1)
+            answer(client, b"watch *\n", b"\n")
+            for request, end_of_it in (
+                (b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", b"</html>\n"),
+                (b"GET /api/v1/readings HTTP/1.1\r\nHost: localhost\r\n\r\n", b"]"),
+            ):
+                answer(stack.enter_context(ours.connect(http)), request, end_of_it)
+            chat = b"NICK bench\r\nUSER bench 0 * :bench\r\nJOIN #readings\r\n"
+            answer(stack.enter_context(ours.connect(irc)), chat, b"\r\n")
+            time.sleep(2)
+            resident, own = ours.memory()
+            spent["resident"].append(resident)
+            spent["own"].append(own)
+    seconds, resident, own = (statistics.median(values) for values in spent.values())
+    peers = idle(folder)
+    return [
+        Figure("CPU time to the first answer, ten devices", "s", {OURS: seconds} | peers["seconds"], {"": 0.6}),
+        Figure("resident memory (RSS), ten devices", "MB", {OURS: resident} | peers["resident"], {"": 45}),
+        Figure("its own share of that (PSS)", "MB", {OURS: own} | peers["own"]),
+    ]
+
+
+def idle(folder: Path) -> dict[str, dict[str, float]]:
+    """The peers after their start, with nothing to do."""
+    found: dict[str, dict[str, float]] = {name: {} for name in ("seconds", "resident", "own")}
+    with closing(Receiver(())) as receiver:
+        for name, start in {
+            "redis-server": servers.redis,
+            "upsd": servers.upsd,
+            "mosquitto": servers.mosquitto,
+            "gpsd": lambda folder, port: servers.gpsd(folder, port, receiver.path),
+        }.items():
+            port = free_port()
+            with start(folder, port) as server, server.connect(port):
+                found["seconds"][name] = server.cpu()
+                time.sleep(1)
+                found["resident"][name], found["own"][name] = server.memory()
+    return found
