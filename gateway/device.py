@@ -16,7 +16,7 @@ from zlib import crc32
 from twisted.application.internet import ClientService
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock, fail, maybeDeferred, succeed
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionClosed, ConnectionDone
 from twisted.internet.interfaces import IDelayedCall, IProtocol, IProtocolFactory, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.protocol import Protocol as TwistedProtocol
@@ -73,7 +73,7 @@ class Device(Service):
         self.heard = -inf
         self.ran = False
         self.epoch = 0  # of connections: an old one may tell of its end when the next is open already
-        self.received = 0  # bytes in the ring when the connection was opened
+        self.received = 0  # bytes in the ring when it was last understood, or opened
         self.timers: dict[str, IDelayedCall] = {}
         self.measuring: Deferred[None] | None = None
         self.waiting: list[Deferred[None]] = []
@@ -145,11 +145,13 @@ class Device(Service):
         return waiting
 
     def late(self, result: object, seconds: float) -> Failure:
+        return Failure(self.silent(seconds))
+
+    def silent(self, seconds: float) -> DeviceError:
+        """What it is that nothing good came for *seconds*."""
         if came := self.ring.received - self.received:
-            return Failure(
-                BadFrame(f"{came} bytes came, but nothing understood for {seconds:g} s; is the baud rate right?")
-            )
-        return Failure(NoAnswer(f"silent for {seconds:g} s"))
+            return BadFrame(f"{came} bytes came, but nothing understood for {seconds:g} s; is the baud rate right?")
+        return NoAnswer(f"silent for {seconds:g} s")
 
     def write(self, quantity: Quantity, value: Value) -> Deferred[None]:
         """Set *quantity*.  A value it cannot have is refused before anything goes out."""
@@ -288,7 +290,7 @@ class Device(Service):
         if left > 0:
             self.timers["silence"] = self.clock.callLater(left, self.listen)
         else:
-            error = NoAnswer(f"silent for {self.silence:g} s")
+            error = self.silent(self.silence)
             self.hub.fail(self.who, error)
             self.lose(error)
 
@@ -319,7 +321,7 @@ class Device(Service):
             self.device = self.plan.driver.device(self.plan.settings)
 
     def publish(self, sample: Sample) -> None:
-        self.heard = self.hub.clock.monotonic()
+        self.heard, self.received = self.hub.clock.monotonic(), self.ring.received
         if self.plan.scales:
             sample = {quantity: self.scaled(quantity, value) for quantity, value in sample.items()}
         self.hub.publish(self.who, sample, self.keeps, self.doubtful(sample) if self.plan.limits else ())
@@ -362,5 +364,5 @@ class Cord:
 
 def said(error: BaseException | None) -> str:
     """What a person is told of *error*."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if isinstance(error, DeviceError | OSError) else f"{type(error).__name__}: {text}"
+    text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    return text if isinstance(error, DeviceError | OSError | ConnectionClosed) else f"{type(error).__name__}: {text}"

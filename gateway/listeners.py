@@ -12,7 +12,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IDelayedCall, IListeningPort, IProtocolFactory
 from twisted.logger import Logger
 
-AGAIN = 5.0  # seconds between two tries
+AGAIN = 2.0  # seconds between two tries
 
 
 class Listeners:

@@ -10,8 +10,8 @@ from gateway.transports.fake import FakeGPIO
 
 
 class Recorded(FakeGPIO):
-    def setup(self, channels: Any, direction: int, *more: Any, initial: int | None = None, **named: Any) -> None:
-        super().setup(channels, direction, *more, initial=initial, **named)
+    def setup(self, channels: Any, direction: int, pull_up_down: int = 20, initial: int | None = None) -> None:
+        super().setup(channels, direction, pull_up_down, initial)
         note(f"setup {channels} {'in' if direction else 'out'} {initial}")
 
     def output(self, channels: Any, values: Any) -> None:
