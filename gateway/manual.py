@@ -57,6 +57,8 @@ class Manual:
 
     def write(self, quantity: Quantity, value: Value) -> Deferred[None]:
         try:
+            if self.keys.get(quantity.name) is not quantity:
+                raise BadValue(f"{quantity.name}: no such key")
             self.hub.publish(NAME, {quantity: quantity.check(value)})
         except BadValue:
             return fail()

@@ -19,4 +19,5 @@ def watchdog() -> float | None:
     """Seconds between two signs of life: half of what systemd waits.  None when it does not watch."""
     if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
-    return int(os.environ.get("WATCHDOG_USEC", 0)) / 2e6 or None
+    wait = os.environ.get("WATCHDOG_USEC", "")
+    return int(wait) / 2e6 or None if wait.isdecimal() else None

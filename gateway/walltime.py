@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -81,13 +81,14 @@ class WallTime(Service):
                 self.clock.set(wall)
 
     def hear(self, readings: Readings) -> None:
-        """A receiver's time, for a clock that nobody else has told."""
+        """A receiver's time, for a clock that nobody else has told.  What can be set is no receiver's."""
         for reading in readings:
-            if self.clock.now() is None and isinstance(reading.value, str):
+            if self.clock.now() is None and isinstance(reading.value, str) and not reading.quantity.writable:
                 try:
-                    wall = datetime.fromisoformat(reading.value).timestamp()
+                    told = datetime.fromisoformat(reading.value)
                 except ValueError:
                     continue
-                if plausible(wall):
+                wall = (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
+                if plausible(wall) and reading.mark == "good":
                     self.log.info("{name} says that it is {time}", name=reading.name, time=reading.value)
                     self.clock.set(wall)
