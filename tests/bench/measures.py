@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from gateway.demo import TEXT
@@ -17,8 +18,10 @@ from tests.bench.servers import Server, free_port
 
 OURS = "gateway"
 ROUNDS = 7
+STARTS = 3
+REPEATS = 12  # of the capture in one round
+PACE = 0.0003  # seconds for a sentence: faster than any receiver, slower than either daemon
 VALUE = b"21.53"
-DEVICES = 10
 CAPTURE = Path(__file__).parents[1] / "corpus/gps/neo-m8n.log"
 Tell = Callable[[str], None]
 
@@ -90,7 +93,7 @@ def gets(folder: Path, tell: Tell) -> list[Figure]:
             for depth, trials in loads.items():
                 sockets = [server.connect(port) for _ in range(50)]
                 load = stack.enter_context(closing(Asking(sockets, request, size, depth)))
-                trials[name] = lambda server=server, load=load: each(server, lambda: load.run(0.7))  # type: ignore[misc]
+                trials[name] = partial(each, server, partial(load.run, 0.7))
         for depth, most in ((1, {"redis-server": 1.5}), (16, {"upsd": 1.0})):
             title = f"a `get` at 50 connections, {'one by one' if depth == 1 else '16 at a time'}"
             figures.append(Figure(title, "µs", medians(title, tell, loads[depth]), most))
@@ -109,7 +112,7 @@ def deliveries(folder: Path, tell: Tell, watchers: int = 1000) -> list[Figure]:
         watching = stack.enter_context(closing(Watching(watchers, 2 + len(line))))
         watching.join(lambda: ours.connect(port), b"watch manual.value\n", b"OK 1\n")
         setting = b"set value %s\n" % VALUE
-        trials[OURS] = lambda: each(ours, lambda: watching.run(source, setting, len(b"OK\n"), 100))
+        trials[OURS] = partial(each, ours, partial(watching.run, source, setting, len(b"OK\n"), 100))
 
         port = free_port()
         broker = stack.enter_context(servers.mosquitto(folder, port))
@@ -119,7 +122,7 @@ def deliveries(folder: Path, tell: Tell, watchers: int = 1000) -> list[Figure]:
         numbers = iter(range(watchers))
         subscribe = packet(0x82, b"\0\1" + text(b"manual.value") + b"\0")
         subscribed.join(lambda: mqtt(broker, port, b"bench-%d" % next(numbers)), subscribe, b"\x90\3\0\1\0")
-        trials["mosquitto"] = lambda: each(broker, lambda: subscribed.run(publisher, publish, 0, 100))
+        trials["mosquitto"] = partial(each, broker, partial(subscribed.run, publisher, publish, 0, 100))
 
         title = f"a delivery to each of {watchers} watchers"
         return [Figure(title, "µs", medians(title, tell, trials), {"mosquitto": 1.0})]
@@ -158,19 +161,17 @@ def sentences(folder: Path, tell: Tell) -> list[Figure]:
         answer(client, b'?WATCH={"enable":true,"json":true}\n', b"}\r\n")
         listeners = {OURS: (ours, watcher, b"* roof.latitude "), "gpsd": (gpsd, client, b'"class":"TPV"')}
 
-        def hear(name: str, rounds: int, together: int, pause: float) -> float:
+        def hear(name: str, together: int) -> float:
             server, client, mark = listeners[name]
             receiver = receivers[name]
-            spent = each(server, lambda: receiver.run(client, rounds, together, pause))
-            if (fixes := receiver.heard.count(mark)) < 0.9 * rounds * epochs:
-                raise RuntimeError(f"{name} told of {fixes} positions, not of {rounds * epochs}")
+            spent = each(server, partial(receiver.run, client, REPEATS, together, PACE * together))
+            if (fixes := receiver.heard.count(mark)) < 0.9 * REPEATS * epochs:
+                raise RuntimeError(f"{name} told of {fixes} positions, not of {REPEATS * epochs}")
             return spent
 
-        for title, *pace in (
-            ("an NMEA sentence, each by itself", 8, 1, 0.0003),
-            ("an NMEA sentence, 16 at a time", 24, 16, 0.003),
-        ):
-            trials = {name: (lambda name=name, pace=pace: hear(name, *pace)) for name in listeners}  # type: ignore[misc]
+        for together, how in ((1, "each by itself"), (16, "16 at a time")):
+            title = f"an NMEA sentence, {how}"
+            trials = {name: partial(hear, name, together) for name in listeners}
             figures.append(Figure(title, "µs", medians(title, tell, trials), {"gpsd": 3.0}))
     return figures
 
@@ -179,8 +180,8 @@ def starting(folder: Path, tell: Tell) -> list[Figure]:
     """Ten emulated devices on TCP, HTTP and IRC: the CPU time until the first answer, and what stays in memory when
     each interface has a client."""
     spent: dict[str, list[float]] = {name: [] for name in ("seconds", "resident", "own")}
-    for number in range(5):
-        tell(f"ten devices, three interfaces: start {number + 1} of 5")
+    for number in range(STARTS):
+        tell(f"ten devices, three interfaces: start {number + 1} of {STARTS}")
         port, http, irc = free_port(), free_port(), free_port()
         devices = TEXT[TEXT.index("[http]") :].replace("8080", str(http)).replace("6667", str(irc))
         with servers.gateway(folder, port, devices, "--emulate") as ours, ExitStack() as stack:
@@ -188,7 +189,7 @@ def starting(folder: Path, tell: Tell) -> list[Figure]:
             answer(client, b"get pump.state\n", b"\n")
             spent["seconds"].append(ours.cpu())
             end = time.monotonic() + servers.PATIENCE
-            while answer(client, b"devices\n", b"OK 10\n").count(b" running ") < 10:
+            while answer(client, b"devices\n", b"OK 11\n").count(b" running ") < 11:  # `manual` is one, too
                 ours.check(end, "has not all ten devices running")
                 time.sleep(0.1)
             answer(client, b"watch *\n", b"\n")
