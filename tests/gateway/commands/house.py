@@ -28,9 +28,11 @@ PEOPLE = Who("tester", "operator", "here"), Who("guest", "viewer", "there")
 class Device:
     """What commands see of a device.  What was asked of it waits in ``asked`` and ``told`` for the test's word."""
 
-    def __init__(self, hub: Hub, name: str, *quantities: Quantity, where: str = "i2c:1 0x44") -> None:
+    def __init__(
+        self, hub: Hub, name: str, *quantities: Quantity, where: str = "i2c:1 0x44", driver: str = "sht31"
+    ) -> None:
         self.card = Card(
-            name=name, label="", driver="sht31", title="", documentation="", where=where, period=10, settings={},
+            name=name, label="", driver=driver, title="", documentation="", where=where, period=10, settings={},
             quantities=quantities,
         )  # fmt: skip
         self.status = Status(state="running")
