@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +35,7 @@ LISTENERS = ("tcp", "http", "irc")
 
 
 class Gateway(Service):
-    """Everything that runs.  *load* reads the configuration anew, for a reload."""
+    """Everything that runs.  *load* reads the configuration anew, at SIGHUP."""
 
     log = Logger()
 
@@ -72,6 +73,8 @@ class Gateway(Service):
         super().startService()
         self.commands.facts["pid"] = os.getpid()  # not before: twistd forks
         self.hub.listen(self.told)
+        if self.load is not None:  # here, for whoever runs us: left alone, SIGHUP ends a process
+            signal.signal(signal.SIGHUP, lambda number, frame: self.reactor.callFromThread(self.reload))
         self.wall.startService()
         for device in self.config.devices:
             self.add(device)

@@ -60,8 +60,9 @@ def parser() -> argparse.ArgumentParser:
     run = add("run", "run the gateway", do_run)
     run.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help=f"default: {CONFIG}")
     run.add_argument("--emulate", action="store_true", help="your configuration, with every device emulated")
-    demo = add("demo", "run with emulated devices; needs neither configuration nor hardware", do_run)
-    demo.set_defaults(config=None, emulate=True)
+    demo = add("demo", "run with emulated devices; needs neither configuration nor hardware", do_demo)
+    for name, port in ("tcp", PORT), ("http", 8080), ("irc", 6667):
+        demo.add_argument(f"--{name}", type=int, default=port, metavar="PORT", help=f"instead of {port}")
     check = add("check", "check a configuration; needs no hardware", do_check)
     check.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help=f"default: {CONFIG}")
     drivers = add("drivers", "list the drivers, or explain one", do_drivers)
@@ -108,17 +109,33 @@ def do_run(chosen: Any, install: Install) -> int:
     reactor = install(any(point.startswith(("ssl:", "tls:")) for point in points))
     from gateway import daemon
 
-    return daemon.run(reactor, config, lambda: load(chosen.config), emulate=chosen.emulate, demo=chosen.config is None)
+    return daemon.run(reactor, config, lambda: load(chosen.config), emulate=chosen.emulate)
 
 
-def load(path: Path | None) -> Any:
-    """The configuration in the file *path*, or the demo's.  Raises ConfigError."""
+def do_demo(chosen: Any, install: Install) -> int:
     from functools import partial
 
-    from gateway import catalog, config, demo
+    from gateway import demo
+    from gateway.config import ConfigError
 
-    if path is None:
-        return demo.config()
+    ports = demo.Ports(chosen.tcp, chosen.http, chosen.irc)
+    try:
+        config = demo.config(ports)
+    except ConfigError as error:  # a number that is no port, or one for two
+        print(error, file=sys.stderr)
+        return 1
+    reactor = install(False)
+    from gateway import daemon
+
+    return daemon.run(reactor, config, lambda: config, emulate=True, play=partial(demo.play, ports=ports))
+
+
+def load(path: Path) -> Any:
+    """The configuration in the file *path*.  Raises ConfigError."""
+    from functools import partial
+
+    from gateway import catalog, config
+
     folder = config.drivers_folder(path)
     return config.load(path, partial(catalog.find, folder=folder), catalog.names(folder))
 

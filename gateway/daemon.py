@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -20,21 +19,25 @@ from twisted.logger import (
     globalLogBeginner,
 )
 
-from gateway.app import make_service, next_boot, state_folder
+from gateway.app import Gateway, make_service, next_boot, state_folder
 from gateway.config import Config
 
 
-def run(reactor: Any, config: Config, load: Callable[[], Config], *, emulate: bool, demo: bool) -> int:
-    """Run until SIGTERM or SIGINT.  SIGHUP reads the configuration again."""
+def run(
+    reactor: Any,
+    config: Config,
+    load: Callable[[], Config],
+    *,
+    emulate: bool,
+    play: Callable[[Any, Gateway], None] | None = None,
+) -> int:
+    """Run until SIGTERM or SIGINT.  *play* is called when all is started."""
     log_to(sys.stderr)
     boot = next_boot(state_folder())
     service = make_service(reactor, config, time.monotonic, boot=boot, emulate=emulate, load=load)
     reactor.callWhenRunning(service.startService)
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
-    signal.signal(signal.SIGHUP, lambda number, frame: reactor.callFromThread(service.reload))
-    if demo:
-        from gateway.demo import play
-
+    if play is not None:
         reactor.callWhenRunning(play, reactor, service)
     reactor.run()
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gateway import catalog
@@ -15,11 +16,11 @@ LOOSE = "street"
 
 TEXT = """
 [tcp]
-listen = "tcp:7600:interface=127.0.0.1"
+listen = "tcp:{tcp}:interface=127.0.0.1"
 [http]
-listen = "tcp:8080:interface=127.0.0.1"
+listen = "tcp:{http}:interface=127.0.0.1"
 [irc]
-listen = "tcp:6667:interface=127.0.0.1"
+listen = "tcp:{irc}:interface=127.0.0.1"
 
 [device.attic]
 driver = "sht31"
@@ -68,18 +69,29 @@ label = "Front door"
 """
 
 
-def config() -> Config:
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the demo listens, on this machine only."""
+
+    tcp: int = 7600
+    http: int = 8080
+    irc: int = 6667
+
+
+def config(ports: Ports = Ports()) -> Config:
     """The demo's configuration."""
-    return parse(TEXT, "demo", catalog.find, catalog.NAMES)
+    text = TEXT.format(tcp=ports.tcp, http=ports.http, irc=ports.irc)
+    return parse(text, "demo", catalog.find, catalog.NAMES)
 
 
-def play(reactor: Any, gateway: Gateway) -> None:
+def play(reactor: Any, gateway: Gateway, ports: Ports) -> None:
     """Say where to look, and pull the plug every now and then."""
+    irc = f"irssi -c 127.0.0.1{'' if ports.irc == 6667 else f' -p {ports.irc}'} -n me"
     print(
         "Device Gateway demo: ten emulated devices, values that wander.\n"
-        "  page      http://127.0.0.1:8080/\n"
-        "  terminal  printf 'get *\\n' | nc -N 127.0.0.1 7600\n"
-        "  chat      irssi -c 127.0.0.1 -n me    and there: /join #readings  and say: !get attic.temperature\n"
+        f"  page      http://127.0.0.1:{ports.http}/\n"
+        f"  terminal  printf 'get *\\n' | nc -N 127.0.0.1 {ports.tcp}\n"
+        f"  chat      {irc}    and there: /join #readings  and say: !get attic.temperature\n"
         f"  after {FIRST:g} s, and then once a minute, `{LOOSE}` is unplugged for {UNPLUGGED:g} s\n"
         "Ctrl-C ends it.",
         flush=True,

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from drivers.api import Driver, Serial, SerialEmulator
+from drivers.api import Driver, Measures, Serial, SerialEmulator
 from gateway.client import GatewayError
 from gateway.clock import Clock
 from gateway.device import Device
@@ -26,9 +29,10 @@ from gateway.run import Ring, stream
 from gateway.transports.emulated import PtyPort
 from gateway.transports.serial import SerialEndpoint
 
-HEXDUMP = re.compile(rb"[0-9a-fA-F]{6,8}:((?: [0-9a-fA-F]{2})+)")  # as `xxd -g1` and `hexdump -C` write it
+HEXDUMP = re.compile(rb"[0-9a-fA-F]{6,8}:((?: [0-9a-fA-F]{2})+)")  # as `xxd -g1` writes it
+NOTE = re.compile(rb"#[\t -~\x80-\xff]*\r?\n?")  # a # line in a binary capture is none
 SILENCE = 86_400.0  # seconds: a capture may have any gaps
-QUIET = 0.5  # seconds after the last byte in which the driver may still say something
+QUIET = 5.0  # seconds that bytes may be on their way, or a question may let us wait
 
 
 def emulate(reactor: Any, driver: Driver[Any]) -> int:
@@ -66,79 +70,134 @@ def pieces(capture: bytes, baud: int, period: float) -> Iterator[Piece]:
     else:
         at = 0.0
         for line in lines:
-            if not line.startswith(b"#"):
+            if not NOTE.fullmatch(line):
                 yield Piece(at, line)
                 at += len(line) * 10 / baud
 
 
 class Tape:
-    """A device that says what the capture says; it answers nothing."""
+    """A device that answers each question with the next piece of a capture, or one that nobody asks."""
 
-    def __init__(self, played: Iterable[Piece], speed: float) -> None:
-        self.left, self.speed, self.now = list(played), speed, 0.0
-        self.total = len(self.left)
+    def __init__(self, answers: Iterable[Piece] = ()) -> None:
+        self.left = deque(answers)
 
     def receive(self, data: bytes) -> bytes:
-        return b""
+        return self.left.popleft().data if self.left else b""
 
     def tick(self, seconds: float) -> bytes:
-        self.now += seconds * self.speed
-        due = 0
-        while due < len(self.left) and self.left[due].at <= self.now:
-            due += 1
-        said, self.left = self.left[:due], self.left[due:]
-        return b"".join(piece.data for piece in said)
+        return b""
 
 
 def replay(reactor: Any, driver: Driver[Any], file: Path, speed: float, as_json: bool) -> int:
     """Play *file* through a terminal into *driver*, and print every reading."""
     if not isinstance(driver.link, Serial):
         raise GatewayError(f"{driver.name} is no serial device")
-    if not speed > 0:
+    if not 0 < speed < inf:
         raise GatewayError("--speed takes a number above 0")
     try:
-        tape = Tape(pieces(file.read_bytes(), driver.link.baud, driver.period), speed)
-    except (OSError, ValueError, KeyError) as error:
-        raise GatewayError(f"{file}: {error}") from error
+        played = list(pieces(file.read_bytes(), driver.link.baud, driver.period))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise GatewayError(f"{file}: {getattr(error, 'strerror', None) or error}") from error
     clock = Clock(1, lambda: reactor.seconds() - began)
     began = reactor.seconds()
     clock.set(time.time())
-    hub, ring = Hub(clock), Ring(clock.monotonic)
+    hub, ring, failures = Hub(clock), Ring(clock.monotonic), list[Exception]()
+
+    def end(error: Exception | None = None) -> None:
+        failures.extend([error] if error else [])
+        reactor.stop()
 
     def show(readings: Readings) -> None:
-        for reading in readings:
-            print(reading.json.decode() if as_json else reading.text)
+        try:
+            for reading in readings:
+                print(reading.json.decode() if as_json else reading.text)
+            sys.stdout.flush()
+        except BrokenPipeError as error:  # our reader has seen enough
+            cancel()
+            end(error)
 
-    hub.subscribe(show, "*")
+    cancel = hub.subscribe(show, "*")
     with tempfile.TemporaryDirectory(prefix="gateway-") as folder:
-        port = PtyPort(reactor, tape, f"{folder}/{driver.name}")
-        device = Device(plan(driver, file), stream(SerialEndpoint(reactor, port.link, driver.link), reactor, ring),
-                        ring, reactor, hub)  # fmt: skip
+        asked = isinstance(driver.device(driver.settings()), Measures)
+        port = PtyPort(reactor, tape := Tape(played if asked else ()), f"{folder}/{driver.name}")
+        way = stream(SerialEndpoint(reactor, port.link, driver.link), reactor, ring)
+        device = Device(plan(driver, file, speed), way, ring, reactor, hub)
         device.silence = SILENCE
 
         async def watch() -> None:
             device.startService()
-            while tape.left:
-                await deferLater(reactor, 0.1)
-                progress(tape)
-            await deferLater(reactor, QUIET)
-            await device.stopService()
-            port.close()
-            reactor.stop()
+            try:
+                await (answer(reactor, tape) if asked else say(reactor, device, port, played, speed))
+            except Exception as error:
+                end(error)
+            else:
+                end()
 
         reactor.callWhenRunning(lambda: Deferred.fromCoroutine(watch()))
+        reactor.addSystemEventTrigger(
+            "before", "shutdown", lambda: device.stopService().addBoth(lambda _: port.close())
+        )
         reactor.run()
-    wrong = {kind: tally.count for (who, kind), tally in hub.errors.items()}
+    if failures:
+        raise failures[0]
+    wrong = ", ".join(f"{tally.count} {kind}" for (_, kind), tally in hub.errors.items())
     print(f"{hub.seq} readings; {wrong or 'no errors'}", file=sys.stderr)
     return 0 if hub.seq else 1
 
 
-def progress(tape: Tape) -> None:
+async def say(reactor: Any, device: Device, port: PtyPort, played: list[Piece], speed: float) -> None:
+    """Say every piece at its time, or as fast as it is read: nothing gets lost."""
+    while device.connection is None:
+        if device.status.state == "absent" and device.status.reason:
+            raise GatewayError(device.status.reason)
+        await deferLater(reactor, 0.01)
+    began, ring = reactor.seconds(), device.ring
+    for number, piece in enumerate(played):
+        progress(number, len(played))
+        await deferLater(reactor, max(0, began + piece.at / speed - reactor.seconds()))
+        left = piece.data
+        while left:
+            left = left[push(port, left) :]
+            await deferLater(reactor, 0)
+    sent = sum(len(piece.data) for piece in played)
+    quiet = reactor.seconds() + QUIET
+    while ring.received < sent and reactor.seconds() < quiet:
+        await deferLater(reactor, 0.01)
+    progress(1, 1)
+    if ring.received < sent:
+        raise GatewayError(f"{sent - ring.received} bytes of {sent} were lost on the way")
+
+
+async def answer(reactor: Any, tape: Tape) -> None:
+    """Wait until all is asked for."""
+    count, quiet = len(tape.left), reactor.seconds() + QUIET
+    while tape.left and reactor.seconds() < quiet:
+        left = len(tape.left)
+        progress(count - left, count)
+        await deferLater(reactor, 0.1)
+        if len(tape.left) < left:
+            quiet = reactor.seconds() + QUIET
+    await deferLater(reactor, 0.1)  # the last answer is on its way
+    progress(1, 1)
+
+
+def push(port: PtyPort, data: bytes) -> int:
+    """How many of *data* the terminal took."""
+    assert port.far is not None
+    try:
+        return os.write(port.far.fileno(), data)
+    except BlockingIOError:
+        return 0
+
+
+def progress(done: int, total: int) -> None:
+    """On a terminal.  The next reading is written over it."""
     if sys.stderr.isatty():
-        print(f"\r{100 - 100 * len(tape.left) // tape.total} %", end="" if tape.left else "\r     \r", file=sys.stderr)
+        text = f"{100 * done // total:3} %\r" if done < total else "     \r"
+        print(text, end="", file=sys.stderr, flush=True)
 
 
-def plan(driver: Driver[Any], file: Path) -> Plan:
+def plan(driver: Driver[Any], file: Path, speed: float) -> Plan:
     card = Card(name=driver.name, label=file.name, driver=driver.name, title=driver.title, documentation="",
-                where=str(file), period=driver.period, settings={}, quantities=driver.quantities)  # fmt: skip
+                where=str(file), period=driver.period / speed, settings={}, quantities=driver.quantities)  # fmt: skip
     return Plan(card=card, driver=driver, settings=driver.settings(), scales={}, limits={})

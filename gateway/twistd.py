@@ -12,9 +12,9 @@ from typing import Any
 from twisted.application.service import IService
 from twisted.python import usage
 
-from gateway import cli
+from gateway import cli, demo
 from gateway.app import make_service, next_boot, state_folder
-from gateway.config import ConfigError
+from gateway.config import Config, ConfigError
 
 
 class Options(usage.Options):  # twistd shows them
@@ -29,17 +29,21 @@ def makeService(options: Any) -> IService:
     """What the plugin hands to twistd.  Raises usage.UsageError with the configuration's mistakes."""
     from twisted.internet import reactor  # twistd has made it by now
 
-    path = None if options["demo"] else Path(options["config"])
+    def load() -> Config:
+        return demo.config() if options["demo"] else cli.load(Path(options["config"]))
+
     try:
-        config = cli.load(path)
+        config = load()
     except ConfigError as error:
         raise usage.UsageError(str(error)) from error
-    made: IService = make_service(
+    made = make_service(
         reactor,
         config,
         time.monotonic,
         boot=next_boot(state_folder()),
         emulate=bool(options["emulate"] or options["demo"]),
-        load=lambda: cli.load(path),
+        load=load,
     )
+    if options["demo"]:
+        reactor.callWhenRunning(demo.play, reactor, made, demo.Ports())
     return made

@@ -163,7 +163,7 @@ class Emulator:
 
     def __init__(self, say: str, start: Mapping[str, Any], period: float) -> None:
         self.say, self.start, self.period = say, start, period
-        self.waited = 0.0
+        self.waited = max(period - 1, 0.0)  # it has been on for a while: the first lines come within a second
         self.said = 0
 
     def receive(self, data: bytes) -> bytes:
