@@ -88,6 +88,9 @@ def load(path: Path, find: Find, names: Iterable[str]) -> Config:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError((Problem(str(path), line, "", "not UTF-8 text"),)) from None
+    except FileNotFoundError:
+        told = "no such file; `gateway demo` needs none, and --config names another"
+        raise ConfigError((Problem(str(path), 0, "", told),)) from None
     except OSError as error:
         raise ConfigError((Problem(str(path), 0, "", error.strerror or str(error)),)) from None
 

@@ -423,7 +423,7 @@ def test_a_file(tmp_path: Path) -> None:
     file = tmp_path / "gateway.toml"
     with pytest.raises(ConfigError) as raised:
         load(file, find, ROWS)
-    assert str(raised.value) == f"{file}: No such file or directory"
+    assert str(raised.value) == f"{file}: no such file; `gateway demo` needs none, and --config names another"
     file.write_bytes(b"\xef\xbb\xbf" + ATTIC.replace("\n", "\r\n").encode() + b"adress = 1\r\n")
     with pytest.raises(ConfigError) as raised:
         load(file, find, ROWS)
