@@ -29,7 +29,7 @@ CONNECTIONS = 2000  # at once
 BATCH, LARGE = 100, 65536  # commands, and bytes of their answers, after which others have their turn
 QUIET = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 6))  # seconds, seconds, times
 LOOK = 60.0  # seconds between two looks at a client that has said its last word, and watches
-HTTP = re.compile(rb"host:|[a-z]+ \S+ http/\d", re.IGNORECASE)  # a browser that was led here
+HTTP = re.compile(rb"host:|(?!set )[a-z]+ \S+ http/\d", re.IGNORECASE)  # a browser that was led here
 
 
 class Query(Factory):
@@ -182,13 +182,19 @@ class Port(Protocol):
             return
         if self.queue:
             self.answer([self.queue.popleft() for _ in range(min(BATCH, len(self.queue)))])
-        if not self.queue and self.waiting is None and not self.stalled:
-            self.leave() if self.ended else self.way.resumeProducing()
+        if self.queue or self.waiting is not None or self.stalled:
+            return
+        if self.ended:
+            self.leave()
+        else:
+            self.way.resumeProducing()
 
     def readConnectionLost(self) -> None:
         """The client has said its last word, and may still listen."""
         self.ended = True
         self.proceed()
+        if not self.way.disconnecting:
+            self.query.clock.callLater(LOOK, self.look)
 
     def writeConnectionLost(self) -> None:
         """Only we close our half, and then the whole."""
@@ -197,11 +203,10 @@ class Port(Protocol):
         """All is answered.  A line that was torn is not carried out: who knows what it should have said."""
         torn, self.tail = self.tail, b""
         last = b"ERR syntax the last line has no end\n" if torn else b""
-        if not self.session.watched:
-            self.end(last)
-        else:
+        if self.session.watched:
             self.send(last)
-            self.look()
+        else:
+            self.end(last)
 
     def look(self) -> None:
         """Have the reactor look at a socket that it no longer reads: it may be dead."""

@@ -138,6 +138,12 @@ def test_a_web_page_cannot_switch_anything(served: Served) -> None:
     assert line.end().splitlines()[-1].startswith(b"ERR no-http ") and served.house.pump.told == []
 
 
+def test_what_only_looks_like_another_protocol_is_taken(served: Served) -> None:
+    line = served.connect()
+    assert line.ask(b"set proxy http/1.1 please") == b"OK\n"
+    assert line.ask(b"set host: 1") == b"OK\n"
+
+
 def test_a_stranger_looks_but_does_not_touch(served: Served) -> None:
     port = served.query.buildProtocol(None)
     transport: Any = StringTransport(peerAddress=IPv4Address("TCP", "192.0.2.7", 40000))
@@ -340,6 +346,23 @@ def test_a_silent_watch_of_a_client_that_left_is_found_out(served: Served, monke
     line.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     line.close()  # with a reset, as the kernel answers the keep-alive for a client that is no more
     served.turn(lambda: served.query.connections == 0)
+
+
+def test_a_half_closed_watcher_that_stalls_again_and_again_costs_no_more(served: Served) -> None:
+    line = served.connect(received=2048)
+    for each in SET:
+        served.house.manual.set(each.split()[1].decode(), each.split()[2].decode())
+    line.send(b"watch\n")
+    line.finish()
+    served.turn(lambda: line.port.ended)
+    for at in range(5):
+        while not line.port.stalled:
+            for quantity in tuple(served.house.manual.keys.values()):
+                served.house.hub.publish("manual", {quantity: f"{at}" * 3000})
+            served.rest()
+        served.turn(lambda: line.read() and not line.port.stalled, 20)
+    served.rest()
+    assert len([call for call in served.reactor.getDelayedCalls() if call.func == line.port.look]) == 1
 
 
 @pytest.mark.parametrize("reset", [False, True])
