@@ -349,7 +349,7 @@ def test_a_silent_watch_of_a_client_that_left_is_found_out(served: Served, monke
 
 
 def test_a_half_closed_watcher_that_stalls_again_and_again_costs_no_more(served: Served) -> None:
-    line = served.connect(received=2048)
+    line = served.connect(received=65536)
     for each in SET:
         served.house.manual.set(each.split()[1].decode(), each.split()[2].decode())
     line.send(b"watch\n")
