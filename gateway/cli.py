@@ -68,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
     drivers = add("drivers", "list the drivers, or explain one", do_drivers)
     drivers.add_argument("name", nargs="?")
     drivers.add_argument("--json", action="store_true")
+    drivers.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help="names the folder of your own")
     for name, about in TALK.items():
         talk = add(name, about, do_talk)
         talk.add_argument("words", nargs="*", metavar="WORD", help="names, patterns such as 'attic.*', or a value")
@@ -159,9 +160,12 @@ def do_check(chosen: Any, install: Install) -> int:
 
 
 def do_drivers(chosen: Any, install: Install) -> int:
-    from gateway import catalog
+    from gateway import catalog, config
 
-    rows = catalog.shipped()
+    own, problems = catalog.load(config.drivers_folder(chosen.config))
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    rows = {**catalog.shipped(), **own}
     if chosen.name is not None and chosen.name not in rows:
         from gateway.notation import nearest
 
@@ -268,4 +272,6 @@ def row(name: str) -> Any:
     try:
         return catalog.find(name)
     except KeyError:
-        raise GatewayError(f"{name}: no such driver{nearest(name, catalog.NAMES)}; see `gateway drivers`") from None
+        raise GatewayError(f"{name}: no such driver{nearest(name, catalog.names())}; see `gateway drivers`") from None
+    except ValueError as error:  # the user's own, with a mistake
+        raise GatewayError(str(error)) from None
