@@ -183,7 +183,7 @@ def starting(folder: Path, tell: Tell) -> list[Figure]:
     for number in range(STARTS):
         tell(f"ten devices, three interfaces: start {number + 1} of {STARTS}")
         port, http, irc = free_port(), free_port(), free_port()
-        devices = TEXT[TEXT.index("[http]") :].replace("8080", str(http)).replace("6667", str(irc))
+        devices = TEXT[TEXT.index("[http]") :].format(http=http, irc=irc)
         with servers.gateway(folder, port, devices, "--emulate") as ours, ExitStack() as stack:
             client = stack.enter_context(ours.connect(port))
             answer(client, b"get pump.state\n", b"\n")
