@@ -20,6 +20,7 @@ tar -xJf "$tree/usr/src/linux-source-6.12.tar.xz" --strip-components=3 --wildcar
 # Part of the kernel proper, irq_sim may use what is not exported to modules, and needs no licence tag.
 sed -i -e 's/handle_simple_irq(irq_to_desc(irqnum))/generic_handle_irq(irqnum)/' \
     -e '1i #include <linux/module.h>' -e '$a MODULE_LICENSE("GPL");' irq_sim.c
+patch -s -p1 <"$(dirname "$0")/i2c-stub.patch"
 echo 'obj-m := i2c-stub.o gpio-sim.o irq_sim.o' >Makefile
 ln -sf mawk "$tree/usr/bin/awk"
 chroot "$tree" make -s -C "/usr/src/linux-headers-$name" M=/tmp/sim ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- \

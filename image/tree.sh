@@ -21,15 +21,16 @@ case ${1:-} in
             --option=APT::Install-Recommends=true \
             install $gateway" ;;
     arm64) set -- arm64 --variant=extract --architectures=arm64 \
-        --extract-hook='cd "$1/usr/share" && rm -rf doc info locale man' --include="$gateway python3-pytest
-        busybox-static dash bash coreutils sed grep util-linux mount procps kmod udev e2fsprogs iproute2 i2c-tools gpiod" ;;
+        --extract-hook='cd "$1/usr/share" && rm -rf doc info locale man' --include="$gateway python3-pytest python3-hypothesis
+        python3-rpi.gpio
+        busybox-static dash bash libc-bin coreutils sed grep util-linux mount procps kmod udev e2fsprogs iproute2 i2c-tools gpiod" ;;
     # Extracted only, since headers for arm64 want a compiler for arm64, and we want one that runs here.
     kernel) set -- kernel --variant=extract --architectures="$native,arm64" --extract-hook="$here/kernel.sh \"\$1\"" \
         --include="gcc-14-aarch64-linux-gnu make mawk libelf1t64 dash bash coreutils sed grep findutils tar xz-utils" ;;
     *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 
-recipe=$({ printf '%s\n' "$@" "$native" | sed "s|$here||"; [ "$1" != kernel ] || cat "$here/kernel.sh"; } | sha256sum | cut -c 1-12)
+recipe=$({ printf '%s\n' "$@" "$native" | sed "s|$here||"; [ "$1" != kernel ] || cat "$here/kernel.sh" "$here/i2c-stub.patch"; } | sha256sum | cut -c 1-12)
 tree=$cache/$1-$recipe
 shift
 if [ ! -d "$tree" ]; then

@@ -1,6 +1,6 @@
 """The manual page and bash's completion, written from the command line's own parser, so that they say what it does.
 
-    python3 pages.py manual | completion
+python3 pages.py manual | completion
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ is outside the board, and the gateway's ports forwarded to this machine.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import socket
@@ -93,7 +94,11 @@ class Board:
     def command(self) -> list[str]:
         machine, folder = self.machine, self.folder
         image = f"file={self.image},format={'qcow2' if self.lasting else 'raw'}"
-        words = {"build": disk.BUILD, "folder": folder, "drive": image + (",cache=none" if self.lasting else ",snapshot=on")}
+        words = {
+            "build": disk.BUILD,
+            "folder": folder,
+            "drive": image + (",cache=none" if self.lasting else ",snapshot=on"),
+        }
         network = ",".join(f"hostfwd=tcp:127.0.0.1:0-:{port}" for port in PORTS.values())
         append = f"{machine.append} rw net.ifnames=0 audit=0 iomem=relaxed quiet loglevel=3"
         return [
@@ -113,7 +118,7 @@ class Board:
 
     def drain(self) -> None:
         assert self.process.stdout
-        while data := self.process.stdout.read1(65536):
+        while data := os.read(self.process.stdout.fileno(), 65536):
             with self.changed:
                 self.heard += data.decode("utf-8", "replace").replace("\r", "")
                 self.changed.notify_all()
@@ -171,7 +176,10 @@ class Board:
     def forwarded(self) -> dict[str, int]:
         """Where this machine reaches the board's ports."""
         table = self.qmp("human-monitor-command", command_line="info usernet")
-        found = {int(inner): int(outer) for outer, inner in re.findall(r"HOST_FORWARD.*?127\.0\.0\.1 +(\d+) +\S+ +(\d+)", table)}
+        found = {
+            int(inner): int(outer)
+            for outer, inner in re.findall(r"HOST_FORWARD.*?127\.0\.0\.1 +(\d+) +\S+ +(\d+)", table)
+        }
         return {name: found[port] for name, port in PORTS.items()}
 
     def word(self, address: int) -> int:

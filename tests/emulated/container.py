@@ -34,7 +34,15 @@ class Container:
         return Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()[0]
 
     def try_run(self, command: str) -> subprocess.CompletedProcess[str]:
-        shell = ["env", "-i", "PATH=/usr/sbin:/usr/bin", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive", "sh", "-ec"]
+        shell = [
+            "env",
+            "-i",
+            "PATH=/usr/sbin:/usr/bin",
+            "LC_ALL=C.UTF-8",
+            "DEBIAN_FRONTEND=noninteractive",
+            "sh",
+            "-ec",
+        ]
         return subprocess.run(
             ["nsenter", "--target", self.leader, "--all", "--wdns=/", *shell, command], capture_output=True, text=True
         )

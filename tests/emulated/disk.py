@@ -10,6 +10,7 @@ import io
 import lzma
 import shutil
 import subprocess
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -36,8 +37,8 @@ def tree(name: str) -> Path:
     return Path(run(SOURCE / "image" / "tree.sh", name).strip())
 
 
-def disk(package: Path) -> Path:
-    """A disk with *package* installed."""
+def disk(package: Path, configurations: Mapping[str, str]) -> Path:
+    """A disk with *package* installed, and the gateway's *configurations* in /etc/gateway."""
     root, image = BUILD / "root", BUILD / "disk.img"
     shutil.rmtree(root, ignore_errors=True)
     BUILD.mkdir(parents=True, exist_ok=True)
@@ -51,6 +52,8 @@ def disk(package: Path) -> Path:
     run("depmod", "-b", root, folder.name)
     run("dpkg-deb", "-x", package, root)
     run("cp", "-a", f"{GUEST}/.", root)
+    for name, text in configurations.items():
+        (root / "etc/gateway" / name).write_text(text)
     finish(root)
     image.unlink(missing_ok=True)
     run("mke2fs", "-q", "-t", "ext4", "-d", root, "-E", "lazy_itable_init=0", image, f"{SIZE >> 20}M")
@@ -65,6 +68,9 @@ def finish(root: Path) -> None:
     for folder in ("run", "var/lib/gateway", "var/log"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     (root / "etc/hosts").write_text("127.0.0.1 localhost board\n")
+    # Twisted looks for libc in the cache of libraries, which only an arm64 program makes of arm64 libraries.
+    (root / "etc/ld.so.conf").write_text("include /etc/ld.so.conf.d/*.conf\n")
+    run("qemu-aarch64-static", "-L", root, root / "sbin/ldconfig", "-r", root)
     # Python's version is that of our own architecture's tree, which compiles much faster than an emulated one.
     compiling = 'mount --bind "$1" "$2/mnt"; shift; exec chroot "$@"'
     python = ("/usr/bin/python3", "-m", "compileall", "-q", "-j2", "-s", "/mnt", "-p", "/")
@@ -139,14 +145,15 @@ def initrd() -> Path:
         cpio.add(loaded[-1], 0o100644, lzma.decompress((module_folder() / path).read_bytes()))
     cpio.add("init", 0o100755, INIT.format(modules=" ".join(loaded)).encode())
     cpio.add("TRAILER!!!", 0)
-    path = BUILD / "initrd"
-    path.write_bytes(gzip.compress(cpio.archive.getvalue(), 1))
-    return path
+    made = BUILD / "initrd"
+    made.write_bytes(gzip.compress(cpio.archive.getvalue(), 1))
+    return made
 
 
 def device_tree() -> Path:
-    """Debian's device tree of the Raspberry Pi 3, its PL011 serial port freed from the Bluetooth chip."""
+    """Debian's device tree of the Raspberry Pi 3, its PL011 freed from the Bluetooth chip."""
     path = BUILD / "raspi3b.dtb"
     shutil.copy(tree("kernel") / "boot/dtb/broadcom/bcm2837-rpi-3-b.dtb", path)
     run("fdtput", "-r", path, "/soc/serial@7e201000/bluetooth")
+    run("fdtput", "-p", "-t", "x", path, "/system", "linux,revision", "a02082")  # the firmware's word for RPi.GPIO
     return path

@@ -1,0 +1,95 @@
+"""What is fitted to the emulated boards, a row each, and the gateway's configuration that goes with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A chip that QEMU has.  A new one is one more row, and the tests go over it."""
+
+    name: str  # of the device
+    model: str  # QEMU's name for it
+    address: int
+    driver: str
+    item: str  # the quantity of ours ...
+    knob: str  # ... and QEMU's property behind it
+    scale: float  # of the property
+    values: tuple[float, ...]
+    bus: str = "i2c-bus.1"  # QEMU's name ...
+    number: int = 1  # ... and Linux'
+    settings: str = ""
+
+    @property
+    def fitted(self) -> tuple[str, str]:
+        return "-device", f"{self.model},id={self.name},bus={self.bus},address={self.address:#x}"
+
+    @property
+    def configured(self) -> str:
+        return (
+            f'[device.{self.name}]\ndriver = "{self.driver}"\nbus = "i2c:{self.number}"\naddress = {self.address:#x}\n'
+            f'period = "1s"\n{self.settings}\n'
+        )
+
+
+CHIPS = (
+    Chip("attic", "tmp105", 0x48, "tmp105", "temperature", "temperature", 1000, (21.5, -40.0, 85.0)),
+    # Behind the multiplexer's channel 3, which Linux makes a bus of its own.
+    Chip("shed", "tmp105", 0x49, "tmp105", "temperature", "temperature", 1000, (4.5,), bus="i2c.3", number=6),
+)
+MULTIPLEXER = ("-device", "pca9548,bus=i2c-bus.1,address=0x70")
+FTDI = (
+    *("-chardev", "socket,id=ftdi,path={folder}/ftdi,server=on,wait=off"),
+    *("-device", "usb-serial,id=ftdi,chardev=ftdi"),
+)
+
+LISTEN = "".join(
+    f'[{name}]\nlisten = "tcp:{port}"\nanonymous = "viewer"\n' for name, port in (("tcp", 7600), ("http", 8080))
+)
+LISTEN += '[irc]\nlisten = "tcp:6667"\nanonymous = "viewer"\nmin_interval = "1s"\n'
+
+RASPI3B = (
+    LISTEN
+    + "".join(chip.configured for chip in CHIPS)
+    + """
+[device.nobody]
+driver = "sht31"
+bus = "i2c:1"
+
+[device.roof]
+driver = "gps"
+port = "/dev/ttyAMA0"
+
+[device.street]
+driver = "pms5003"
+port = "usb:0403:6001"
+"""
+)
+
+RELAY = """
+[tcp]
+listen = "tcp:7601:interface=127.0.0.1"
+
+[device.pump]
+driver = "relay"
+line = "gpio:GPIO17"
+start = "off"
+"""
+
+VIRT = (
+    LISTEN
+    + """
+[device.cellar]
+driver = "bmp280"
+bus = "i2c:0"
+address = 0x76
+period = "1s"
+
+[device.street]
+driver = "pms5003"
+port = "usb:0403:6001"
+"""
+)
+
+CONFIGURATIONS = {"raspi3b.toml": RASPI3B, "relay.toml": RELAY, "virt.toml": VIRT}

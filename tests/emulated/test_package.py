@@ -1,0 +1,86 @@
+"""The package's life on Debian 13: installed, started, upgraded, removed, purged.  Each test goes on from the last."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from tests.emulated.container import Container
+from tests.emulated.figures import note
+
+PLUGINS = "/usr/lib/python3/dist-packages/twisted/plugins"
+
+
+def install(container: Container, package: Path) -> None:
+    shutil.copy(package, container.root / "root")
+    container.run(f"apt-get install --yes /root/{package.name}")
+
+
+def answers(container: Container) -> None:
+    container.wait("systemctl is-active gateway && gateway devices")
+
+
+def test_installing_starts_it(container: Container, package: Path) -> None:
+    install(container, package)
+    answers(container)
+    assert container.run("systemctl is-enabled gateway") == "enabled"
+    assert container.run("stat -c %U /proc/$(systemctl show --value -p MainPID gateway)") == "gateway"
+    assert set(container.run("id -nG gateway").split()) == {"gateway", "dialout", "i2c", "gpio", "spi"}
+    page = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080/').read(15).decode())"
+    assert container.run(f'python3 -c "{page}"').lower() == "<!doctype html>"
+
+
+def test_all_of_it_is_compiled_and_known_to_twistd(container: Container) -> None:
+    container.run("test -f /usr/lib/python3/dist-packages/gateway/__pycache__/app.cpython-313.pyc")
+    container.run(f"grep -q gateway_plugin {PLUGINS}/dropin.cache")
+    assert "gateway" in container.run("twistd3 --help")
+
+
+def test_the_daemon_is_small_and_free_of_openssl(container: Container) -> None:
+    process = container.run("systemctl show --value -p MainPID gateway")
+    size = int(container.run(f"sed -n 's/VmRSS:\\s*\\(.*\\) kB/\\1/p' /proc/{process}/status")) / 1024
+    note("installed daemon, x86-64, no devices: RSS", f"{size:.1f} MB")
+    container.run("python3 -c 'import OpenSSL'")  # it is there
+    assert "cryptography" not in container.run(f"cat /proc/{process}/maps")
+    assert size < 45
+
+
+def test_manual_and_completion_come_along(container: Container) -> None:
+    assert "gateway replay" in container.run("man gateway | cat")
+    completed = "COMP_WORDS=(gateway re) COMP_CWORD=1; _gateway; echo ${COMPREPLY[*]}"
+    found = container.run(f"bash -c '. /usr/share/bash-completion/completions/gateway; {completed}'")
+    assert found.split() == ["read", "reload", "replay"]
+
+
+def test_a_mistake_in_the_configuration_is_told(container: Container) -> None:
+    container.run("cp -a /etc/gateway/gateway.toml /root/ && echo '[tpc]' >>/etc/gateway/gateway.toml")
+    assert container.try_run("systemctl restart gateway").returncode != 0
+    assert "tpc" in container.run("journalctl --unit=gateway --no-pager")
+    container.run("cp -a /root/gateway.toml /etc/gateway/")
+    answers(container)
+
+
+def test_an_upgrade_keeps_the_configuration(container: Container, newer_package: Path) -> None:
+    container.run("echo '# mine' >>/etc/gateway/gateway.toml")
+    before = container.run("systemctl show --value -p MainPID gateway")
+    install(container, newer_package)
+    answers(container)
+    assert container.run("dpkg-query -W -f '${Version}' device-gateway") == "99.0"
+    assert container.run("tail -n 1 /etc/gateway/gateway.toml") == "# mine"
+    assert container.run("systemctl show --value -p MainPID gateway") != before
+
+
+def test_removing_leaves_what_the_user_made(container: Container) -> None:
+    container.run("apt-get remove --yes device-gateway")
+    assert container.try_run("systemctl is-active gateway").returncode != 0
+    assert container.run("tail -n 1 /etc/gateway/gateway.toml") == "# mine"
+    container.run("test -d /var/lib/gateway && ! test -e /usr/bin/gateway")
+    assert container.run(f"ls {PLUGINS} | grep gateway || true") == ""
+    assert "Gateway" not in container.run("twistd3 --help")
+
+
+def test_purging_leaves_nothing(container: Container) -> None:
+    container.run("apt-get purge --yes device-gateway")
+    container.run("! test -e /etc/gateway && ! test -e /var/lib/gateway")
+    left = "find / -xdev -path '*gateway*' -not -path '/root/*' -not -path '/var/log/*' -not -path '/var/cache/*'"
+    assert container.run(left) == ""
