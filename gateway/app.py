@@ -14,7 +14,6 @@ from twisted.internet.defer import Deferred, DeferredList, DeferredLock, maybeDe
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from gateway import config as configuration
 from gateway.clock import Clock
@@ -101,13 +100,15 @@ class Gateway(Service):
         if self.alive.running:
             self.alive.stop()
         self.wall.stopService()
-        done = self.listeners.close(*LISTENERS)
-        done.addCallback(lambda _: DeferredList([self.remove(name) for name in list(self.devices)]))
-        done.addCallback(lambda _: self.hardware.close())
-        return done.addTimeout(STOP, self.reactor).addErrback(self.hung)
+        return Deferred.fromCoroutine(self.let_go()).addTimeout(STOP, self.reactor, self.hung)
 
-    def hung(self, failure: Failure) -> None:
-        self.log.warn("stopped without waiting any longer: {error}", error=failure.getErrorMessage())
+    async def let_go(self) -> None:
+        await self.listeners.close(*LISTENERS)
+        await DeferredList([self.remove(name) for name in list(self.devices)], consumeErrors=True)
+        await self.hardware.close()
+
+    def hung(self, result: object, seconds: float) -> None:
+        self.log.warn("stopped without waiting any longer than {seconds:g} s", seconds=seconds)
 
     def reload(self) -> Deferred[Any]:
         """Read the configuration anew, and restart only what changed; one reload after the other."""

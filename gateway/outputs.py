@@ -3,7 +3,7 @@ be on.  It serves everything with a writable flag, on GPIO, I2C or a serial line
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import inf
 
 from twisted.internet.defer import Deferred, succeed
@@ -53,26 +53,28 @@ class Outputs:
     ) -> None:
         self.plan, self.write, self.clock, self.note = plan, write, clock, note
         self.off: dict[Quantity, IDelayedCall] = {}
+        self.last: dict[Quantity, Value] = {}
 
     def apply(self, policy: str, seconds: float = PATIENCE) -> Deferred[None]:
-        """Bring the outputs to where *policy* wants them; ``last`` and ``hands-off`` leave them alone."""
-        if policy not in ("on", "off"):
+        """Bring the outputs to where *policy* wants them: for ``last`` to where they were seen last, which is nowhere
+        yet at the start; ``hands-off`` leaves them alone."""
+        wanted = self.last if policy == "last" else dict.fromkeys(switches(self.plan), policy == "on")
+        if policy == "hands-off" or not wanted:
             return succeed(None)
-        return Deferred.fromCoroutine(self.turn(policy == "on")).addTimeout(seconds, self.clock).addErrback(self.note)
+        return Deferred.fromCoroutine(self.turn(wanted)).addTimeout(seconds, self.clock).addErrback(self.note)
 
-    async def turn(self, on: bool) -> None:
-        for quantity in switches(self.plan):
-            await self.write(quantity, on)
+    async def turn(self, wanted: Mapping[Quantity, Value]) -> None:
+        for quantity, value in list(wanted.items()):
+            await self.write(quantity, value)
 
     def seen(self, sample: Sample) -> None:
-        """An output is on: it may not be for longer than its longest time."""
-        if self.plan.max_on == inf:
-            return
+        """Remember where the outputs are.  One that is on may not be so for longer than its longest time."""
         for quantity, value in sample.items():
             if quantity.writable and quantity.kind == "flag":
+                self.last[quantity] = value
                 if (timer := self.off.pop(quantity, None)) is not None and timer.active():
                     timer.cancel()
-                if value:
+                if value and self.plan.max_on < inf:
                     self.off[quantity] = self.clock.callLater(self.plan.max_on, self.too_long, quantity)
 
     def too_long(self, quantity: Quantity) -> None:

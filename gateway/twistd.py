@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
 from twisted.application.service import IService
 from twisted.python import usage
@@ -24,25 +23,28 @@ class Options(usage.Options):  # twistd shows them
         ["demo", None, "as `gateway demo`"],
     ]
 
+    def load(self) -> Config:
+        return demo.config() if self["demo"] else cli.load(Path(self["config"]))
 
-def makeService(options: Any) -> IService:
-    """What the plugin hands to twistd.  Raises usage.UsageError with the configuration's mistakes."""
+    def postOptions(self) -> None:
+        """Raises UsageError with the configuration's mistakes, for twistd to tell."""
+        try:
+            self.config = self.load()
+        except ConfigError as error:
+            raise usage.UsageError(str(error)) from error
+
+
+def makeService(options: Options) -> IService:
+    """What the plugin hands to twistd."""
     from twisted.internet import reactor  # twistd has made it by now
 
-    def load() -> Config:
-        return demo.config() if options["demo"] else cli.load(Path(options["config"]))
-
-    try:
-        config = load()
-    except ConfigError as error:
-        raise usage.UsageError(str(error)) from error
     made = make_service(
         reactor,
-        config,
+        options.config,
         time.monotonic,
         boot=next_boot(state_folder()),
         emulate=bool(options["emulate"] or options["demo"]),
-        load=load,
+        load=options.load,
     )
     if options["demo"]:
         reactor.callWhenRunning(demo.play, reactor, made, demo.Ports())

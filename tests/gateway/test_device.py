@@ -386,6 +386,15 @@ def test_policies_at_start_after_a_loss_and_at_the_stop() -> None:
     assert wrote == [b"on", b"off", b"on", b"off"]
 
 
+def test_last_is_where_it_was_before_the_loss() -> None:
+    world, wrote = switching(start="last", loss="last")
+    assert wrote == []  # nobody knows yet
+    world.device.write(STATE, True)
+    world.lost(Failure(ConnectionLost()))
+    world.time.pump([FIRST, 0.01])
+    assert wrote == [b"on", b"on"] and world.value("x.state") is True
+
+
 def test_hands_off_leaves_the_output_alone() -> None:
     world, wrote = switching()
     world.device.stopService()

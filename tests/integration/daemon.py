@@ -99,12 +99,12 @@ class Process:
     def says(self, words: str, times: int = 1) -> None:
         self.until(lambda: self.text().count(words) >= times, f"{words!r} in the log")
 
-    def stop(self, number: int = signal.SIGTERM) -> float:
-        """Seconds that a clean end took."""
+    def stop(self, number: int = signal.SIGTERM, status: int = 0) -> float:
+        """Seconds that a clean end, with *status*, took."""
         began = time.monotonic()
         self.process.send_signal(number)
         try:
-            assert self.process.wait(PATIENCE) == 0, self.text()
+            assert self.process.wait(PATIENCE) == status, self.text()
         finally:
             self.kill()
         took = time.monotonic() - began
