@@ -40,7 +40,9 @@ def drawing(figures: Sequence[Figure]) -> str:
         longest = max([*figure.values.values(), *(limit for _, limit in figure.limits())])
         parts.append(f'<text x="8" y="{y + 15}" class="title">{escape(figure.title)}</text>')
         y += 24
-        top = y
+        for _, limit in figure.limits():
+            x, end = LEFT + BAR * limit / longest, y + ROW * len(figure.values)
+            parts.append(f'<path d="M{x:.0f} {y}V{end}" class="limit"/>')
         for name, value in figure.values.items():
             kind = "ours" if name == OURS else "peer"
             parts.append(f'<text x="{LEFT - 8}" y="{y + 14}" text-anchor="end">{escape(name)}</text>')
@@ -49,12 +51,9 @@ def drawing(figures: Sequence[Figure]) -> str:
             parts.append(f'<text x="{LEFT + BAR * value / longest + 6:.0f}" y="{y + 14}">'
                          f"{number(value)} {figure.unit}</text>")  # fmt: skip
             y += ROW
-        for _, limit in figure.limits():
-            x = LEFT + BAR * limit / longest
-            parts.append(f'<path d="M{x:.0f} {top}V{y}" class="limit"/>')
         y += 16
     style = (
-        "text{font:12px sans-serif;fill:#222}.title{font-weight:bold;font-size:13px}"
+        "text{font:12px sans-serif;fill:#222;paint-order:stroke;stroke:#fff;stroke-width:3px}.title{font-weight:bold;font-size:13px}"
         ".ours{fill:#0b6e8a}.peer{fill:#b5bfc6}.limit{stroke:#c0392b;stroke-width:2;stroke-dasharray:4 3}"
     )
     return (
