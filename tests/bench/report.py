@@ -53,7 +53,8 @@ def drawing(figures: Sequence[Figure]) -> str:
             y += ROW
         y += 16
     style = (
-        "text{font:12px sans-serif;fill:#222;paint-order:stroke;stroke:#fff;stroke-width:3px}.title{font-weight:bold;font-size:13px}"
+        "text{font:12px sans-serif;fill:#222;paint-order:stroke;stroke:#fff;stroke-width:3px}"
+        ".title{font-weight:bold;font-size:13px}"
         ".ours{fill:#0b6e8a}.peer{fill:#b5bfc6}.limit{stroke:#c0392b;stroke-width:2;stroke-dasharray:4 3}"
     )
     return (
