@@ -28,7 +28,9 @@ GUEST_MODULES = (
 
 
 def run(*command: str | Path) -> str:
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, f"{command}: status {done.returncode}: {done.stdout}{done.stderr}"
+    return done.stdout
 
 
 @cache
@@ -45,7 +47,7 @@ def disk(package: Path, configurations: Mapping[str, str]) -> Path:
     run("cp", "-a", tree("arm64"), root)
     folder = module_folder()
     names = (*BOOT_MODULES, *GUEST_MODULES)
-    for path in ["modules.builtin", "modules.order", *module_paths(names)]:
+    for path in ["modules.builtin", "modules.builtin.modinfo", "modules.order", *module_paths(names)]:
         copy = root / "usr/lib/modules" / folder.name / path
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(folder / path, copy)
