@@ -125,7 +125,7 @@ class Daemon(Process):
         self.config = folder / "gateway.toml"
         self.configure(text)
         if board:
-            environ["PYTHONPATH"] = f"{CODE}:{BOARD}"
+            environ["PYTHONPATH"] = f"{BOARD}:{CODE}"
         super().__init__(folder, gateway_command("run", "--config", self.config, *options), **environ)
 
     def configure(self, text: str) -> None:
