@@ -51,6 +51,14 @@ class Channel(http.HTTPChannel):
         if not self.deaf:
             super().dataReceived(data)
 
+    def lineReceived(self, line: bytes) -> None:
+        if not self.deaf:  # what was refused may have come with more: the headers of no request
+            super().lineReceived(line)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        if not self.deaf:
+            super().rawDataReceived(data)
+
     def busy(self) -> bool:
         """Whether an answer is still owed."""
         return any(request.path is not None for request in self.requests)

@@ -10,9 +10,11 @@ import struct
 import subprocess
 import time
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 from twisted.internet.task import deferLater
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 
 from gateway.interfaces.http import server as module
 from gateway.interfaces.http.page import files
@@ -259,6 +261,18 @@ def test_what_is_no_http_is_told_what_would_be(server: Server, request_: bytes) 
     assert answer.startswith(b"HTTP/1.1 400 ") and json.loads(answer.partition(b"\r\n\r\n")[2])["error"].endswith(
         "readings"
     )
+
+
+def test_a_refusal_is_no_bug(server: Server) -> None:
+    seen = list[LogEvent]()
+    observer = cast(ILogObserver, seen.append)
+    globalLogPublisher.addObserver(observer)
+    try:
+        server.raw(b"nonsense\r\nHost: localhost\r\n\r\n", ends=False)
+        assert server.ask("/healthz").status == 200
+    finally:
+        globalLogPublisher.removeObserver(observer)
+    assert not [event for event in seen if "log_failure" in event]
 
 
 def test_an_endless_line_is_refused(server: Server) -> None:
