@@ -53,6 +53,10 @@ class Container:
         assert done.returncode == 0, f"{command}: status {done.returncode}: {done.stdout}{done.stderr}"
         return done.stdout.strip()
 
+    def install(self, package: Path) -> None:
+        shutil.copy(package, self.root / "root")
+        self.run(f"apt-get install --yes /root/{package.name}")
+
     def wait(self, command: str, timeout: float = 20) -> str:
         """Run *command* until it succeeds."""
         deadline = time.monotonic() + timeout

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from tests.emulated.container import Container
@@ -11,17 +10,12 @@ from tests.emulated.figures import note
 PLUGINS = "/usr/lib/python3/dist-packages/twisted/plugins"
 
 
-def install(container: Container, package: Path) -> None:
-    shutil.copy(package, container.root / "root")
-    container.run(f"apt-get install --yes /root/{package.name}")
-
-
 def answers(container: Container) -> None:
     container.wait("systemctl is-active gateway && gateway devices")
 
 
 def test_installing_starts_it(container: Container, package: Path) -> None:
-    install(container, package)
+    container.install(package)
     answers(container)
     assert container.run("systemctl is-enabled gateway") == "enabled"
     assert container.run("stat -c %U /proc/$(systemctl show --value -p MainPID gateway)") == "gateway"
@@ -63,7 +57,7 @@ def test_a_mistake_in_the_configuration_is_told(container: Container) -> None:
 def test_an_upgrade_keeps_the_configuration(container: Container, newer_package: Path) -> None:
     container.run("echo '# mine' >>/etc/gateway/gateway.toml")
     before = container.run("systemctl show --value -p MainPID gateway")
-    install(container, newer_package)
+    container.install(newer_package)
     answers(container)
     assert container.run("dpkg-query -W -f '${Version}' device-gateway") == "99.0"
     assert container.run("tail -n 1 /etc/gateway/gateway.toml") == "# mine"
