@@ -1,0 +1,1 @@
+"""Long proofs: what a gateway goes through in years, in ten minutes."""

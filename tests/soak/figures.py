@@ -1,0 +1,87 @@
+"""What a daemon holds, at one moment and another; more at the end than after the first rounds is a leak."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.integration.daemon import CODE, Daemon, running
+
+INSIDE = Path(__file__).parent / "inside"
+LOOKS = 5  # how often we look: timers come and go, and so the least counts
+OBJECTS = 400  # that may come to be known late: caches, the log's own, another sentence of a driver
+RING = "Chunk"  # of which a device keeps up to a thousand
+MEMORY = 2.0  # megabytes that the allocator may keep
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Megabytes resident, open files, threads, delayed calls, descriptors that the reactor watches, and all objects
+    that Python's collector knows."""
+
+    rss: float
+    files: int
+    threads: int
+    calls: int
+    watched: int
+    objects: int
+    types: Counter[str]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.rss:5.1f} MB {self.files:3} files {self.threads} threads {self.calls:3} calls"
+            f" {self.watched:3} watched {self.objects:6} objects"
+        )
+
+
+@contextmanager
+def watched(folder: Path, text: str, *options: str, **more: Any) -> Any:
+    """A daemon that can be asked what it holds."""
+    path = f"{INSIDE}:{CODE}"
+    with running(folder, text, *options, PYTHONPATH=path, SOAK_FIGURES=str(folder / "figures"), **more) as daemon:
+        yield daemon
+
+
+def held(daemon: Daemon) -> Held:
+    """The least of a few looks."""
+    return min((look(daemon) for _ in range(LOOKS)), key=lambda each: (each.calls, each.objects))
+
+
+def look(daemon: Daemon) -> Held:
+    path, process = daemon.folder / "figures", Path(f"/proc/{daemon.pid}")
+    path.unlink(missing_ok=True)
+    os.kill(daemon.pid, signal.SIGUSR1)
+    daemon.until(path.exists, "figures")
+    time.sleep(0.13)  # the next look is at another moment of a second
+    status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+    inside = json.loads(path.read_text())
+    types = Counter[str](inside["types"])
+    return Held(
+        rss=int(status["VmRSS"].split()[0]) * 1024 / 1e6,
+        files=len(os.listdir(process / "fd")),
+        threads=int(status["Threads"]),
+        calls=inside["calls"],
+        watched=inside["watched"],
+        objects=types.total() - types[RING],
+        types=types,
+    )
+
+
+def same(before: Held, after: Held, tell: Tell) -> None:
+    """Print both, and raise AssertionError for what only a leak can be."""
+    tell(f"    before {before}")
+    tell(f"    after  {after}")
+    more = (after.types - before.types).most_common(8)
+    for kind in ("files", "threads", "calls", "watched"):
+        assert getattr(after, kind) <= getattr(before, kind), f"{kind}: a leak; more than before: {more}"
+    assert after.objects <= before.objects + OBJECTS, f"objects: a leak; more than before: {more}"
+    assert after.rss <= before.rss + MEMORY, f"memory: a leak; more than before: {more}"

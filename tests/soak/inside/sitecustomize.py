@@ -1,0 +1,28 @@
+"""Python reads this in a daemon under test, when it starts: SIGUSR1 has it count what it holds, into $SOAK_FIGURES."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import sys
+from collections import Counter
+from typing import Any
+
+
+def count(*what: Any) -> None:
+    reactor = sys.modules.get("twisted.internet.reactor")
+    gc.collect()
+    held = {
+        "calls": len(reactor.getDelayedCalls()) if reactor else 0,
+        "watched": len(reactor.getReaders()) + len(reactor.getWriters()) if reactor else 0,
+        "types": Counter(type(each).__name__ for each in gc.get_objects()),
+    }
+    path = os.environ["SOAK_FIGURES"]
+    with open(f"{path}.new", "w") as file:
+        json.dump(held, file)
+    os.replace(f"{path}.new", path)
+
+
+signal.signal(signal.SIGUSR1, count)
