@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.integration.daemon import Bench, Daemon, free_port
-from tests.soak.figures import Held, Tell, held, same, watched
+from tests.soak.figures import Held, Tell, held, rss, same, watched
 from tests.soak.watch import Watcher, counters, tables
 
 DEVICES = ("east", "north", "west")
@@ -80,7 +80,7 @@ def clients(folder: Path, rounds: int, tell: Tell) -> str:
                 if turn == max(len(kinds), rounds // 10):
                     before = settled(daemon, open, dice)
                 if turn % 100 == 0:
-                    tell(f"{turn} clients, {sum(watcher.came.values())} readings watched")
+                    tell(f"{turn} clients, {sum(watcher.came.values())} readings watched, {rss(daemon):.1f} MB")
             after = settled(daemon, open, dice)
             counted = sum(watcher.came.values())
             watcher.close()

@@ -18,6 +18,7 @@ from tests.integration.daemon import CODE, Daemon, running
 INSIDE = Path(__file__).parent / "inside"
 LOOKS = 5  # how often we look: timers come and go, and so the least counts
 OBJECTS = 400  # that may come to be known late: caches, the log's own, another sentence of a driver
+BLOCKS = 4000
 RING = "Chunk"  # of which a device keeps up to a thousand
 MEMORY = 2.0  # megabytes that the allocator may keep
 Tell = Callable[[str], None]
@@ -25,8 +26,8 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Megabytes resident, open files, threads, delayed calls, descriptors that the reactor watches, and all objects
-    that Python's collector knows."""
+    """Megabytes resident, open files, threads, delayed calls, descriptors that the reactor watches, all objects that
+    Python's collector knows, and all small pieces of memory that Python has given out."""
 
     rss: float
     files: int
@@ -34,12 +35,13 @@ class Held:
     calls: int
     watched: int
     objects: int
+    blocks: int
     types: Counter[str]
 
     def __str__(self) -> str:
         return (
             f"{self.rss:5.1f} MB {self.files:3} files {self.threads} threads {self.calls:3} calls"
-            f" {self.watched:3} watched {self.objects:6} objects"
+            f" {self.watched:3} watched {self.objects:6} objects {self.blocks:6} blocks"
         )
 
 
@@ -62,18 +64,24 @@ def look(daemon: Daemon) -> Held:
     os.kill(daemon.pid, signal.SIGUSR1)
     daemon.until(path.exists, "figures")
     time.sleep(0.13)  # the next look is at another moment of a second
-    status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
     inside = json.loads(path.read_text())
     types = Counter[str](inside["types"])
     return Held(
-        rss=int(status["VmRSS"].split()[0]) * 1024 / 1e6,
+        rss=rss(daemon),
         files=len(os.listdir(process / "fd")),
-        threads=int(status["Threads"]),
+        threads=len(os.listdir(process / "task")),
         calls=inside["calls"],
         watched=inside["watched"],
         objects=types.total() - types[RING],
+        blocks=inside["blocks"] - 3 * types[RING],  # with its bytes and its time
         types=types,
     )
+
+
+def rss(daemon: Daemon) -> float:
+    """Megabytes resident."""
+    pages = int(Path(f"/proc/{daemon.pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def same(before: Held, after: Held, tell: Tell) -> None:
@@ -84,4 +92,5 @@ def same(before: Held, after: Held, tell: Tell) -> None:
     for kind in ("files", "threads", "calls", "watched"):
         assert getattr(after, kind) <= getattr(before, kind), f"{kind}: a leak; more than before: {more}"
     assert after.objects <= before.objects + OBJECTS, f"objects: a leak; more than before: {more}"
+    assert after.blocks <= before.blocks + BLOCKS, f"blocks: a leak; more than before: {more}"
     assert after.rss <= before.rss + MEMORY, f"memory: a leak; more than before: {more}"

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IPushProducer, IReactorTime
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -91,6 +91,7 @@ class Port(Protocol):
         self.too_long = self.begun = self.stalled = self.ended = False
         self.fresh: list[Readings] = []
         self.newest: dict[str, Reading] = {}
+        self.looking: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
         self.way = cast(Any, self.transport)
@@ -114,6 +115,8 @@ class Port(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.connected = 0
         self.query.connections -= 1
+        if self.looking is not None and self.looking.active():
+            self.looking.cancel()
         self.queue.clear()
         self.session.close()  # what it waits for goes on: a set that was asked for is carried out
 
@@ -194,7 +197,7 @@ class Port(Protocol):
         self.ended = True
         self.proceed()
         if not self.way.disconnecting:
-            self.query.clock.callLater(LOOK, self.look)
+            self.looking = self.query.clock.callLater(LOOK, self.look)
 
     def writeConnectionLost(self) -> None:
         """Only we close our half, and then the whole."""
@@ -210,9 +213,8 @@ class Port(Protocol):
 
     def look(self) -> None:
         """Have the reactor look at a socket that it no longer reads: it may be dead."""
-        if self.connected:
-            self.way.startWriting()
-            self.query.clock.callLater(LOOK, self.look)
+        self.way.startWriting()
+        self.looking = self.query.clock.callLater(LOOK, self.look)
 
     def perform(self, line: bytes) -> Answer | Deferred[Answer]:
         if len(line) > LINE:

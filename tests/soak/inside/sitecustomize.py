@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import os
@@ -14,7 +15,9 @@ from typing import Any
 def count(*what: Any) -> None:
     reactor = sys.modules.get("twisted.internet.reactor")
     gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # what is free and yet resident is no leak
     held = {
+        "blocks": sys.getallocatedblocks(),
         "calls": len(reactor.getDelayedCalls()) if reactor else 0,
         "watched": len(reactor.getReaders()) + len(reactor.getWriters()) if reactor else 0,
         "types": Counter(type(each).__name__ for each in gc.get_objects()),

@@ -346,6 +346,7 @@ def test_a_silent_watch_of_a_client_that_left_is_found_out(served: Served, monke
     line.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     line.close()  # with a reset, as the kernel answers the keep-alive for a client that is no more
     served.turn(lambda: served.query.connections == 0)
+    assert not [call for call in served.reactor.getDelayedCalls() if call.func == line.port.look]
 
 
 def test_a_half_closed_watcher_that_stalls_again_and_again_costs_no_more(served: Served) -> None:
