@@ -17,7 +17,7 @@ SOURCES := pyproject.toml setup.py README.md LICENSE $(shell find drivers gatewa
 WHEEL := PYTHONPATH=$(CURDIR)/build/path PYTHONSAFEPATH=1 timeout --foreground 600
 PYTEST := -q --import-mode=importlib -o pythonpath=
 
-.PHONY: help demo test check test-newest test-debian13 fresh bench clean
+.PHONY: help demo test check test-newest test-debian13 fresh bench soak soak-daemon clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -49,6 +49,11 @@ fresh: ## demo and test as the README says, in a bare Debian 13 (as root)
 bench: .venv/dev ## our figures beside those of redis, mosquitto, gpsd and NUT
 	@.ci/need $(BENCH_NEEDS)
 	@.venv/bin/python -m tests.bench
+
+soak: soak-daemon
+
+soak-daemon: .venv/dev ## what years do to a daemon, in ten minutes; SCALE=0.1 for one
+	@.venv/bin/python -m tests.soak --scale $(or $(SCALE),1)
 
 clean: ## back to a bare checkout
 	rm -rf build $(VENVS) .mypy_cache .pytest_cache .ruff_cache *.egg-info
