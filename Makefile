@@ -93,3 +93,5 @@ endef
 
 .venv-debian13/test: build/wheel tests/debian13.txt | .venv-debian13/bin/pip
 	$(call install,.venv-debian13,$(TEST_EXTRAS),-c tests/debian13.txt)
+
+-include image/*.mk

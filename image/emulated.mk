@@ -1,17 +1,22 @@
-# The package and the emulated boards: docs/debian.md, docs/emulated.md.  Large downloads are kept outside of the tree.
+# The package and the emulated boards: docs/debian.md, docs/emulated.md.
 
 .PHONY: deb emulated soak
-# Twice as long as any of these tests lets a board take.
-EMULATED := $(PYTEST) .venv/bin/pytest -q -rP --show-capture=stdout --import-mode=importlib -o pythonpath= -o faulthandler_timeout=600
+# As WHEEL and PYTEST, with the time that boards take.
+EMULATED := PYTHONPATH=$(CURDIR)/build/path PYTHONSAFEPATH=1 timeout --foreground
+BOARDS := .venv/bin/pytest $(PYTEST) -rP --show-capture=stdout -o faulthandler_timeout=600
 
 deb: ## the Debian package, in dist/ (as root)
 	@image/host.sh
 	@image/deb.sh
 
-emulated: build/dev ## the package on emulated ARM boards, below ten minutes (as root)
-	@image/host.sh
-	$(EMULATED) --junitxml=build/emulated.xml tests/emulated $(ARGS)
+build/path/tests: | .venv/dev
+	@mkdir -p build/path && ln -sfn ../../tests $@
 
-soak: build/dev ## fifty power cuts (as root)
+emulated: .venv/dev build/path/tests ## the package on emulated ARM boards, in ten minutes (as root)
 	@image/host.sh
-	CUTS=50 $(EMULATED) tests/emulated/test_power.py $(ARGS)
+	@echo "Tests on emulated boards:"
+	@$(EMULATED) 1800 $(BOARDS) --junitxml=build/emulated.xml tests/emulated $(ARGS)
+
+soak: .venv/dev build/path/tests ## fifty power cuts, in half an hour (as root)
+	@image/host.sh
+	@CUTS=50 $(EMULATED) 7200 $(BOARDS) -o faulthandler_timeout=7200 tests/emulated/test_power.py $(ARGS)

@@ -5,8 +5,8 @@ set -eu
 cd "$(dirname "$0")"
 . /etc/os-release
 
-tools="mmdebstrap debian-archive-keyring systemd-container e2fsprogs kmod device-tree-compiler busybox-static
-       irssi curl netcat-openbsd"
+tools="mmdebstrap debian-archive-keyring systemd-container e2fsprogs kmod device-tree-compiler patch xz-utils
+       curl netcat-openbsd"
 qemu="qemu-system-arm qemu-utils qemu-user-static"
 
 missing() { # those of "$@" that are not installed, or are Debian 12's QEMU

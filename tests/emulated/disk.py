@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-SOURCE = Path(__file__).parents[2]
+SOURCE = Path(__file__).resolve().parents[2]
 BUILD = SOURCE / "build" / "emulated"
-GUEST = Path(__file__).with_name("guest")
+GUEST = SOURCE / "tests/emulated/guest"
 SIZE = 1 << 30  # QEMU's SD card wants a power of two
 # What it takes to see the disk of either board; the drivers of the other find nothing and do no harm.
 BOOT_MODULES = ("virtio_blk", "bcm2835", "sdhci-iproc", "crc32c_generic", "ext4")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.emulated import disk
 from tests.emulated.board import VIRT, Board
 from tests.emulated.container import Container
 from tests.emulated.figures import note
@@ -52,7 +53,7 @@ def test_what_it_costs_on_arm64(counting: Board) -> None:
 def test_what_it_costs_here(container: Container, package: Path) -> None:
     container.install(package)
     container.run("systemctl stop gateway")
-    script = (Path(__file__).parent / "guest/opt/readings.py").read_text()
+    script = (disk.GUEST / "opt/readings.py").read_text()
     (container.root / "opt/readings.py").write_text(script)
     spent, size, reading = measure(container.run, "python3 /opt/readings.py")
     note("x86-64, ten devices: CPU to the first answer", f"{spent:.2f} s")
