@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.integration.daemon import CODE, Daemon, running
+from tests.integration.daemon import BOARD, CODE, Daemon, running
 
 INSIDE = Path(__file__).parent / "inside"
 LOOKS = 5  # how often we look: timers come and go, and so the least counts
@@ -47,8 +47,8 @@ class Held:
 
 @contextmanager
 def watched(folder: Path, text: str, *options: str, **more: Any) -> Any:
-    """A daemon that can be asked what it holds."""
-    path = f"{INSIDE}:{CODE}"
+    """A daemon that can be asked what it holds, on a board with chips on every bus."""
+    path = f"{INSIDE}:{BOARD}:{CODE}"
     with running(folder, text, *options, PYTHONPATH=path, SOAK_FIGURES=str(folder / "figures"), **more) as daemon:
         yield daemon
 

@@ -51,9 +51,11 @@ def reload(folder: Path, rounds: int, tell: Tell) -> str:
             for name in STEADY:
                 assert daemon.text().count(f"{name}: running") == 1, f"{name} was opened again"
             assert daemon.text().count("Traceback") == 0, daemon.text()
+            opened = (folder / "board.log").read_text()
+            assert opened.count("open") == opened.count("close") > 0, opened
     finally:
         bench.close()
-    return f"{rounds} reloads; {counted} readings of what did not change, none missing"
+    return f"{rounds} reloads, {opened.count('open')} of a bus; {counted} readings of what did not change, none missing"
 
 
 def configurations(bench: Bench, ports: list[int]) -> list[str]:
