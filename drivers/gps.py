@@ -185,6 +185,9 @@ def gns(f: list[bytes]) -> Said:
 
 
 def gll(f: list[bytes]) -> Said:
+    """NMEA 0183 before 2.0 tells neither time nor validity."""
+    if len(f) == 5:
+        return Said({})
     valid = f[6] == b"A" and f[7:8] != [b"N"]
     return Said(position(f[1:5]) if valid else {}, nmea.moment(f[5]), None, valid)
 

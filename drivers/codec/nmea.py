@@ -20,6 +20,7 @@ NOISE = 1024  # bytes without a sentence before we say so; a receiver's own bina
 PROPRIETARY = b"P"  # such a sentence means what its maker likes
 LATITUDES = {b"N": 1, b"S": -1}
 LONGITUDES = {b"E": 1, b"W": -1}
+STARTS = (b"$", b"!")  # ! begins AIS, what ships say of themselves: a sentence, too
 ENDS = (b"\r", b"\n")
 DIGITS = "0123456789ABCDEFabcdef"
 ENDINGS = {f"*{high}{low}".encode(): int(high + low, 16) for high in DIGITS for low in DIGITS}
@@ -54,7 +55,7 @@ class Sentences:
             lines.append(self.overlong())
         for line in lines:
             body = line[1:-3]
-            if line[:1] == b"$" and whole(body, line[-3:]) and b"$" not in body:
+            if line[:1] in STARTS and whole(body, line[-3:]) and b"$" not in body:
                 self.noise = 0
                 yield body
             elif line:
@@ -79,7 +80,8 @@ class Sentences:
             elif piece[:1] == PROPRIETARY or not piece[:1].isupper():
                 self.noise += len(piece)
             else:
-                yield BadFrame(f"no sentence: ${piece[:LONGEST].decode('ascii', 'backslashreplace')}")
+                what = "sentence" if b"*" in piece else "checksum"
+                yield BadFrame(f"no {what}: ${piece[:LONGEST].decode('ascii', 'backslashreplace')}")
         if self.noise > NOISE:
             self.noise = 0
             yield BadFrame(f"{NOISE} bytes without a sentence; is the baud rate right?")
@@ -112,8 +114,9 @@ def moment(raw: bytes) -> Moment | None:
 
 
 def calendar(day: bytes, month: bytes, year: bytes) -> date | None:
-    """A date; None if it is empty, BadValue if no calendar has it.  Two digits mean 1980, when GPS began, to 2079."""
-    if not (day and month and year):
+    """A date; None if it is empty or all noughts, BadValue if no calendar has it.  Two digits mean 1980, when GPS
+    began, to 2079."""
+    if not (day and month and year) or not (day + month + year).strip(b"0"):
         return None
     if not (day + month + year).isdigit() or len(year) not in (2, 4):
         raise BadValue(f"date {day!r} {month!r} {year!r}")

@@ -275,6 +275,15 @@ def test_sentences_of_no_use(body: str) -> None:
     assert told(body) == []
 
 
+def test_a_date_of_noughts_is_none() -> None:
+    assert samples("GPZDA,000000,00,00,0000,00,00", *(rmc(time, date="000000") for time in ("120000", "120001")))
+
+
+def test_a_position_without_time_as_old_receivers_give_it() -> None:
+    """Its validity is unknown, so it is none; but nor is it an error each second."""
+    assert samples("GPGLL,3751.65,S,14507.36,E", rmc("120000"), gga("120000"))[0]["latitude"] > 0
+
+
 # Captures
 
 

@@ -123,6 +123,19 @@ def test_only_noise_is_told() -> None:
     assert fed(noise[:900], RMC, noise[:900]) == BODIES[:1]  # a sentence in between: the line is fine
 
 
+def test_ships_that_speak_on_the_same_line_are_no_noise() -> None:
+    """A multiplexer mixes AIS (!) with the receiver's sentences; the message is that of gpsd's "AIVDM/AIVDO"."""
+    ais = b"!AIVDM,1,1,,B,177KQJ5000G?tO`K>RA1wUbN0TKH,0*5C\r\n"
+    assert fed(ais * 60, RMC) == [ais[1:-5]] * 60 + BODIES[:1]
+    assert fed(ais.replace(b"B", b"C") * 60) == ["BadFrame"] * 2  # a wrong checksum: that is noise
+
+
+def test_a_sentence_without_checksum_is_told_so() -> None:
+    sentences = Sentences()
+    (error,) = sentences.feed(b"$GPGLL,4916.45,N,12311.12,W,225444,A\r\n")
+    assert str(error) == "no checksum: $GPGLL,4916.45,N,12311.12,W,225444,A"
+
+
 @pytest.mark.parametrize(
     ("raw", "text", "at"),
     [
@@ -149,6 +162,7 @@ def test_calendar() -> None:
     assert calendar(b"20", b"11", b"26") == calendar(b"20", b"11", b"2026") == date(2026, 11, 20)
     assert calendar(b"29", b"02", b"24") == date(2024, 2, 29)
     assert calendar(b"", b"", b"") is None
+    assert calendar(b"00", b"00", b"00") is calendar(b"00", b"00", b"0000") is None  # not known yet
     for wrong in ((b"29", b"02", b"23"), (b"00", b"01", b"20"), (b"01", b"13", b"20"), (b"+1", b"01", b"20")):
         with pytest.raises(BadValue):
             calendar(*wrong)
