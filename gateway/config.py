@@ -84,6 +84,9 @@ def load(path: Path, find: Find, names: Iterable[str]) -> Config:
     """Read the file at *path*.  Raises ConfigError, also when it cannot be read."""
     try:
         data = path.read_bytes()
+        if not data:  # a power cut leaves it so, and an editor for a moment: no reason to let everything go
+            told = "is empty; a gateway with nothing to do has a comment in it"
+            raise ConfigError((Problem(str(path), 0, "", told),))
         return parse(data.decode("utf-8-sig"), str(path), find, names)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1

@@ -434,6 +434,17 @@ def test_a_file(tmp_path: Path) -> None:
     assert str(raised.value) == f"{file}:2: not UTF-8 text"
 
 
+def test_a_file_without_a_byte_is_cut_off(tmp_path: Path) -> None:
+    """A power cut leaves it so, and so it is for a moment while an editor writes: no reason to let everything go."""
+    file = tmp_path / "gateway.toml"
+    file.touch()
+    with pytest.raises(ConfigError) as raised:
+        load(file, find, ROWS)
+    assert str(raised.value) == f"{file}: is empty; a gateway with nothing to do has a comment in it"
+    file.write_text("# nothing\n")
+    assert load(file, find, ROWS).devices == ()
+
+
 @pytest.mark.parametrize(
     ("text", "folder"),
     [
