@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from drivers.api import Quantity, Sample, SetLines, Value, Writes
+from drivers.api import DeviceError, Quantity, Sample, SetLines, Value, Writes
 from gateway.plan import Plan
 
 PATIENCE = 5.0  # seconds that the outputs of one device may take to get where the policy wants them
@@ -64,8 +64,12 @@ class Outputs:
         return Deferred.fromCoroutine(self.turn(wanted)).addTimeout(seconds, self.clock).addErrback(self.note)
 
     async def turn(self, wanted: Mapping[Quantity, Value]) -> None:
+        """One that cannot be set does not keep the others from it."""
         for quantity, value in list(wanted.items()):
-            await self.write(quantity, value)
+            try:
+                await self.write(quantity, value)
+            except DeviceError:
+                self.note(Failure())
 
     def seen(self, sample: Sample) -> None:
         """Remember where the outputs are.  One that is on may not be so for longer than its longest time."""
@@ -80,6 +84,7 @@ class Outputs:
     def too_long(self, quantity: Quantity) -> None:
         name = f"{self.plan.card.name}.{quantity.name}"
         self.log.warn("{name}: on for {most:g} s, switched off", name=name, most=self.plan.max_on)
+        self.off[quantity] = self.clock.callLater(PATIENCE, self.too_long, quantity)  # until it is seen to be off
         self.write(quantity, False).addErrback(self.note)
 
     def rest(self) -> None:

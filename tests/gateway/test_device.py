@@ -410,3 +410,25 @@ def test_what_is_on_for_too_long_is_switched_off() -> None:
     assert wrote == [b"on", b"on"]
     world.time.pump([1.0] * 200)
     assert wrote == [b"on", b"on", b"off"] and world.value("x.state") is False
+
+
+def test_what_could_not_be_switched_off_is_tried_again() -> None:
+    world, wrote = switching(max_on=600.0)
+    world.device.write(STATE, True)
+    works = world.wires[0].answers
+
+    def stuck(operation: Operation) -> bytes:
+        assert isinstance(operation, Transfer)
+        if operation.write == b"off":
+            raise NoAnswer("nobody")
+        answer: bytes = works(operation)
+        return answer
+
+    world.set(stuck)
+    world.time.pump([1.0] * 610)
+    assert wrote == [b"on"] and world.value("x.state") is True
+    world.set(works)
+    world.time.pump([1.0] * 10)
+    assert wrote == [b"on", b"off"] and world.value("x.state") is False
+    world.time.pump([1.0] * 700)
+    assert wrote == [b"on", b"off"]
