@@ -80,7 +80,11 @@ class GPIOChip:
                 raise NoAnswer(f"GPIO{number}: {error}") from error
         opened = GPIOLines(self, module, pins, direction, debounce, fed)
         self.taken.update(pins.values())
-        opened.listen()
+        try:
+            opened.listen()
+        except Exception as error:  # RPi.GPIO has no edges on kernels from 6.6 on
+            opened.close()
+            raise NoAnswer(f"GPIO{', GPIO'.join(map(str, pins.values()))}: {error}") from error
         return opened
 
     def setup(self, module: Any, number: int, direction: str, initial: bool | None, pull: str) -> None:
@@ -189,6 +193,7 @@ class GPIOLines:
         if not self.open:
             return
         self.open = False
+        self.chip.taken.difference_update(self.pins.values())
         for later, _ in self.bouncing.values():
             later.cancel()
         self.bouncing.clear()
@@ -198,4 +203,3 @@ class GPIOLines:
             self.module.cleanup(list(self.pins.values()))
         elif levels:
             self.drive(levels)
-        self.chip.taken.difference_update(self.pins.values())

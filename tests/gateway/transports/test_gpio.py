@@ -183,6 +183,23 @@ def test_trouble_has_words(monkeypatch: pytest.MonkeyPatch) -> None:
         world.chip.open({"line": "gpio:4"}, "in")
 
 
+def test_lines_that_could_not_all_be_had_are_free_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RPi.GPIO on a kernel of 6.6 or later: a line can be set up, but has no edges."""
+    world = World()
+
+    def no_edges(*args: Any, **settings: Any) -> None:
+        raise RuntimeError("Failed to add edge detection")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(world.fake, "add_event_detect", no_edges)
+        for _ in range(2):
+            with pytest.raises(NoAnswer, match="GPIO17: Failed to add edge detection"):
+                world.open()
+    assert world.fake.directions == {} and world.heard() == []
+    world.open()
+    assert world.heard() == [(False, 0.0)]
+
+
 def test_without_a_board_it_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "RPi", None)
     with pytest.raises(NoAnswer, match=r"install device-gateway\[rpi-lgpio\]"):
