@@ -74,6 +74,8 @@ class BMx280:
 
     def start(self) -> Talk[str]:
         (found,) = unpack(BYTE, (yield Transfer(bytes([ID]), 1)))
+        if found in (0x00, 0xFF):
+            raise BadFrame(f"chip id {found:#04x}: the line is held, or disturbed")
         if found != self.chip:
             what = CHIPS.get(found, "unknown")
             raise WrongDevice(f"chip id {found:#x} is {what}; a {CHIPS[self.chip]} has {self.chip:#x}")

@@ -114,6 +114,13 @@ def test_says_what_it_found() -> None:
         meet(BMx280(BME, Settings()).start(), Emulator(BMP))
 
 
+@pytest.mark.parametrize("found", [0x00, 0xFF])
+def test_a_line_that_is_held_is_no_other_chip(found: int) -> None:
+    """WrongDevice would be final; a disturbance passes."""
+    with pytest.raises(BadFrame, match=f"chip id {found:#04x}"):
+        meet(BMx280(BME, Settings()).start(), Emulator(found))
+
+
 @pytest.mark.parametrize("blank", [b"\x00" * 24, b"\xff" * 24])
 def test_blank_calibration_is_refused(blank: bytes) -> None:
     with pytest.raises(BadFrame, match="no calibration"):
