@@ -17,12 +17,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+from unicodedata import normalize
 
 from drivers.api import BadFrame, BadValue, DeviceError, Quantity, Sample, Value
 from drivers.emulation import sway
 
 LONGEST = 1024  # bytes of a line
 ENDS = re.compile(rb"[\r\n]")
+COLOUR = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]")  # and what else a log does to a terminal (ECMA-48, 5.4)
 PLAIN = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?) ?(.*)")  # a number and its unit
 DECIMAL_COMMA = re.compile("[0-9],[0-9]")
 MARK = re.compile(" ?([=:]) ?")
@@ -56,7 +58,7 @@ class Field:
         """Behind the number may stand the quantity's own unit, and no other: 75F is not 75 °C."""
         found, unit = PLAIN.fullmatch(text), self.quantity.unit
         plain = self.scale == 1 and self.offset == 0
-        if found is None or found[2] and not (plain and found[2] in (unit, unit.removeprefix("°"))):
+        if found is None or found[2] and not (plain and spelt(found[2]) == spelt(unit)):
             raise BadValue(f"{self.quantity.name} {text[:40]!r} is no number{f' of {unit}' if plain and unit else ''}")
         value = float(found[1]) * self.scale + self.offset
         return int(value) if self.quantity.kind == "int" and value.is_integer() else value
@@ -88,7 +90,7 @@ class Line:
     def decode(self, line: bytes) -> Iterator[Sample | DeviceError]:
         """The good values of *line* as one sample, and each bad one as an error.  Empty lines and comments give
         nothing."""
-        if not (line := line.strip()) or line.startswith(b"#"):
+        if not (line := COLOUR.sub(b"", line).strip()) or line.startswith(b"#"):
             return
         try:
             found = self.parse(line.decode())
@@ -106,6 +108,11 @@ class Line:
                 yield error
         if sample:
             yield sample
+
+
+def spelt(unit: str) -> str:
+    """*unit* as one who has but ASCII would write it: ug/m3, C."""
+    return normalize("NFKC", unit).replace("μ", "u").removeprefix("°")
 
 
 def too_long() -> BadFrame:

@@ -89,6 +89,9 @@ def test_any_line_end_and_any_chunks(end: bytes) -> None:
         ("temperature=21.5;humidity:40,CO2 = 612", {"temperature": 21.5, "humidity": 40, "co2": 612}),
         ("Temp: -3.25 °C Hum: 4e1 %", {"temperature": -3.25, "humidity": 40}),
         ("temperature=21.5C", {"temperature": 21.5}),
+        ("pm1=1 ug/m3, pm2.5=2 \u00b5g/m³, pm10=3 \u03bcg/m3", {"pm1": 1, "pm2_5": 2, "pm10": 3}),
+        ("\x1b[0;36m[sensor] temperature=21.5\x1b[0m", {"temperature": 21.5}),
+        ("\x1b[1;32mtemperature\x1b[0m: 21.5 °C\x1b[K", {"temperature": 21.5}),
         ("boot ok temperature=.5 uptime=12:30:45", {"temperature": 0.5}),
         ("state=OFF count=117", {"state": False, "count": 117}),
     ],
@@ -103,6 +106,7 @@ def test_pairs(text: str, sample: Mapping[str, Value]) -> None:
         ("temperature=21,5", "BadFrame"),  # 21 would be a false reading
         ("temperature=75F", "BadValue"),
         ("temperature=75 F", "BadValue"),
+        ("pm10=3 mg/m3", "BadValue"),
         ("temperature=", "BadValue"),
         ("temperature=nan", "BadValue"),
         ("temperature=-inf", "BadValue"),
@@ -183,6 +187,7 @@ def test_the_longest_line_is_a_line() -> None:
         ("[" * 500 + "]" * 500, ["BadFrame"]),
         ('{"a":' * 150 + "1" + "}" * 150, ["BadFrame"]),
         ("{}", ["BadFrame"]),
+        ('\x1b[32m{"temperature": 21.5}\x1b[0m', [{"temperature": 21.5}]),
     ],
 )
 def test_json(text: str, events: list[object]) -> None:
