@@ -281,7 +281,7 @@ def test_a_date_of_noughts_is_none() -> None:
 
 def test_a_position_without_time_as_old_receivers_give_it() -> None:
     """Its validity is unknown, so it is none; but nor is it an error each second."""
-    assert samples("GPGLL,3751.65,S,14507.36,E", rmc("120000"), gga("120000"))[0]["latitude"] > 0
+    assert float(samples("GPGLL,3751.65,S,14507.36,E", rmc("120000"), gga("120000"))[0]["latitude"]) > 0
 
 
 # Captures
