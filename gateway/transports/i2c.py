@@ -11,6 +11,7 @@ import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from threading import Thread
@@ -220,15 +221,17 @@ class Worker:
 
     def perform(self, job: Job) -> bytes:
         self.open()
-        chosen = list[int]()
-        try:
+        with ExitStack() as chosen:
             for address, channel in job.mux:
-                chosen.append(address)
+                chosen.callback(self.leave, address)
                 self.transfer(address, Transfer(bytes((1 << channel,))))  # in force from the stop condition on
-            return self.transfer(job.address, job.transfer)
-        finally:
-            for address in reversed(chosen):  # else its chips stay on the bus, and answer for others
-                self.transfer(address, Transfer(b"\x00"))
+            answer = self.transfer(job.address, job.transfer)
+        return answer
+
+    def leave(self, address: int) -> None:
+        """Let the multiplexer go, else its chips stay on the bus, and answer for others."""
+        if self.bus is not None:  # the adapter was not unplugged meanwhile
+            self.transfer(address, Transfer(b"\x00"))
 
     def transfer(self, address: int, transfer: Transfer) -> bytes:
         messages, answer = [], None

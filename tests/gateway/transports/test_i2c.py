@@ -165,6 +165,21 @@ def test_a_multiplexer_is_selected_and_let_go_around_each_transfer(world: World)
     assert str(world.told(mux=((0x70, 3),)).value) == "address 0x70 of i2c-1 does not answer"
 
 
+def test_all_multiplexers_are_let_go_also_when_one_is_gone(world: World) -> None:
+    world.fake.trouble[0x71] = errno.EREMOTEIO
+    assert world.told(mux=((0x70, 3), (0x71, 0))).check(NoAnswer)
+    assert world.fake.calls[-1] == ((0x70, b"\x00"),)
+
+
+def test_an_adapter_unplugged_with_its_multiplexer_is_no_bug(world: World) -> None:
+    for gone in (0x70, 0x44):
+        world.fake.trouble = {gone: errno.ENODEV}
+        assert "is gone with its bus" in str(world.told(mux=((0x70, 3),)).value)
+        assert world.bus.errors.total() == world.bus.errors["ENODEV"]
+    world.fake.trouble.clear()
+    assert world.told(mux=((0x70, 3),)) == b"DDD"
+
+
 def test_the_queue_is_bounded(world: World) -> None:
     world.fake.gate.clear()
     answers = [world.ask(address) for address in range(0x40, 0x45)]
