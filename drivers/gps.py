@@ -201,7 +201,7 @@ def vtg(f: list[bytes]) -> Said:
 
 
 def zda(f: list[bytes]) -> Said:
-    return Said({}, nmea.moment(f[1]), nmea.calendar(*f[2:5]))
+    return Said({}, nmea.moment(f[1]), nmea.calendar(f[2], f[3], f[4]))
 
 
 def gsa(f: list[bytes]) -> int:

@@ -261,6 +261,7 @@ def test_a_date_of_another_decade_is_what_the_receiver_says() -> None:
         "GPRMC,120000,A,4807.038,N,01131.000,E,022.4,360.1,230394,003.1,W",
         "GPRMC,120000,A,4807.038,N,01131.000,E,-22.4,084.4,230394,003.1,W",
         "GPZDA,120000,32,12,2026,,",
+        *(f"GP{name}" + "," * fields for name in ("RMC", "GGA", "GNS", "VTG", "ZDA") for fields in (1, 2)),
     ],
 )
 def test_impossible_values(body: str) -> None:
