@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from drivers.api import BadFrame, BadValue, DeviceError, Quantity, Sample, Value
 from drivers.gps import (
@@ -274,6 +276,17 @@ def test_impossible_values(body: str) -> None:
 )
 def test_sentences_of_no_use(body: str) -> None:
     assert told(body) == []
+
+
+FIELD = st.sampled_from(["", "0", "00", "1", "3", "A", "V", "N", "E", "M", "T", "K", "4807.038", "01131.000", "123519",
+                         "235960", "201126", "2026", "-1", "1e400", "nan", "x"])  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.sampled_from(["RMC", "GGA", "GNS", "GLL", "VTG", "ZDA", "GSA"]), st.lists(FIELD))))
+def test_no_sentence_is_a_bug_whatever_its_fields(said: list[tuple[str, list[str]]]) -> None:
+    for event in told(*(",".join((f"GN{name}", *fields)) for name, fields in said)):
+        if not isinstance(event, DeviceError):
+            assert {quantity.check(value) for quantity, value in event.items()}
 
 
 def test_a_date_of_noughts_is_none() -> None:
