@@ -80,6 +80,8 @@ def bus(folder: Path, rounds: int, tell: Tell) -> str:
         chip, count, dice = buses[which].at(address), counts[which], random.Random(address)
         while counts[0]["asked"] < rounds:
             count["asked"] += 1
+            if which == 0 and count["asked"] % 500 == 0:
+                tell(f"{dict(counts[0])}, beside {dict(counts[1])}")
             word, began = count["asked"].to_bytes(4) + bytes([address]), reactor.seconds()
             try:
                 answer = await chip.perform(Transfer(word, 5))
@@ -92,8 +94,6 @@ def bus(folder: Path, rounds: int, tell: Tell) -> str:
                 count["good"] += 1
                 if which == 1:
                     await deferLater(reactor, 0.001)  # it is to be there as long as the other
-            if which == 0 and count["asked"] % 500 == 0:
-                tell(f"{dict(counts[0])}, beside {dict(counts[1])}")
 
     def ended(result: object) -> None:
         if isinstance(result, Failure):

@@ -20,14 +20,15 @@ LOOKS = 5  # how often we look: timers come and go, and so the least counts
 OBJECTS = 400  # that may come to be known late: caches, the log's own, another sentence of a driver
 BLOCKS = 4000
 RING = "Chunk"  # of which a device keeps up to a thousand
-MEMORY = 2.0  # megabytes that the allocator may keep
+HEAP = 0.5  # megabytes
+MEMORY = 8.0  # megabytes that may stay resident between pieces in use: a page is given back when all of it is free
 Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
     """Megabytes resident, open files, threads, delayed calls, descriptors that the reactor watches, all objects that
-    Python's collector knows, and all small pieces of memory that Python has given out."""
+    Python's collector knows, small pieces of memory that Python has given out, and megabytes of larger ones."""
 
     rss: float
     files: int
@@ -36,12 +37,13 @@ class Held:
     watched: int
     objects: int
     blocks: int
+    heap: float
     types: Counter[str]
 
     def __str__(self) -> str:
         return (
             f"{self.rss:5.1f} MB {self.files:3} files {self.threads} threads {self.calls:3} calls"
-            f" {self.watched:3} watched {self.objects:6} objects {self.blocks:6} blocks"
+            f" {self.watched:3} watched {self.objects:6} objects {self.blocks:6} blocks {self.heap:.2f} MB heap"
         )
 
 
@@ -74,6 +76,7 @@ def look(daemon: Daemon) -> Held:
         watched=inside["watched"],
         objects=types.total() - types[RING],
         blocks=inside["blocks"] - 3 * types[RING],  # with its bytes and its time
+        heap=inside["heap"],
         types=types,
     )
 
@@ -93,4 +96,5 @@ def same(before: Held, after: Held, tell: Tell) -> None:
         assert getattr(after, kind) <= getattr(before, kind), f"{kind}: a leak; more than before: {more}"
     assert after.objects <= before.objects + OBJECTS, f"objects: a leak; more than before: {more}"
     assert after.blocks <= before.blocks + BLOCKS, f"blocks: a leak; more than before: {more}"
+    assert after.heap <= before.heap + HEAP, f"heap: a leak; more than before: {more}"
     assert after.rss <= before.rss + MEMORY, f"memory: a leak; more than before: {more}"

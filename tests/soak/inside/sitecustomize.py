@@ -12,11 +12,25 @@ from collections import Counter
 from typing import Any
 
 
+class Pieces(ctypes.Structure):
+    """What malloc has given out, in bytes (mallinfo2(3))."""
+
+    _fields_ = [(name, ctypes.c_size_t) for name in (
+        "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"
+    )]  # fmt: skip
+
+
+libc = ctypes.CDLL(None)
+libc.mallinfo2.restype = Pieces
+
+
 def count(*what: Any) -> None:
     reactor = sys.modules.get("twisted.internet.reactor")
     gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)  # what is free and yet resident is no leak
+    libc.malloc_trim(0)  # what is free and yet resident is no leak
+    pieces = libc.mallinfo2()
     held = {
+        "heap": (pieces.uordblks + pieces.hblkhd) / 1e6,
         "blocks": sys.getallocatedblocks(),
         "calls": len(reactor.getDelayedCalls()) if reactor else 0,
         "watched": len(reactor.getReaders()) + len(reactor.getWriters()) if reactor else 0,
