@@ -14,6 +14,7 @@ build/path/tests: | .venv/dev
 
 emulated: .venv/dev build/path/tests ## the package on emulated ARM boards, in ten minutes (as root)
 	@image/host.sh
+	@for tree in build system arm64 kernel; do image/tree.sh $$tree >/dev/null || exit 1; done
 	@echo "Tests on emulated boards:"
 	@$(EMULATED) 1800 $(BOARDS) --junitxml=build/emulated.xml tests/emulated $(ARGS)
 

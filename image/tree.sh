@@ -16,22 +16,24 @@ case ${1:-} in
     build) set -- build --variant=minbase --include="debhelper dh-python pybuild-plugin-pyproject python3-all
         python3-setuptools lintian $gateway" ;;
     # With what the .deb depends on at hand, downloaded but not installed: the container it is tried in has no network.
-    system) set -- system --variant=minbase --include="systemd-sysv udev dbus man-db bash-completion" \
-        --skip=cleanup/apt --customize-hook="APT_CONFIG=\$MMDEBSTRAP_APT_CONFIG apt-get -qq --yes --download-only \
-            --option=APT::Install-Recommends=true \
-            install $gateway" ;;
+    system) set -- system --variant=minbase --include="systemd-sysv udev dbus man-db bash-completion" --skip=cleanup/apt \
+        --customize-hook="APT_CONFIG=\$MMDEBSTRAP_APT_CONFIG apt-get -qq --yes --download-only \
+            --option=APT::Install-Recommends=true install $gateway" ;;
     arm64) set -- arm64 --variant=extract --architectures=arm64 \
-        --extract-hook='cd "$1/usr/share" && rm -rf doc info locale man' --include="$gateway python3-pytest python3-hypothesis
-        python3-rpi.gpio
-        busybox-static dash bash libc-bin coreutils sed grep util-linux mount procps kmod udev e2fsprogs iproute2 i2c-tools gpiod" ;;
+        --extract-hook='cd "$1/usr/share" && rm -rf doc info locale man' \
+        --include="$gateway python3-hypothesis python3-pytest python3-rpi.gpio bash busybox-static coreutils dash e2fsprogs
+            gpiod grep i2c-tools iproute2 kmod libc-bin mount procps sed udev util-linux" ;;
     # Extracted only, since headers for arm64 want a compiler for arm64, and we want one that runs here.
     kernel) set -- kernel --variant=extract --architectures="$native,arm64" --extract-hook="$here/kernel.sh \"\$1\"" \
         --include="gcc-14-aarch64-linux-gnu make mawk libelf1t64 dash bash coreutils sed grep findutils tar xz-utils" ;;
     *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 
-recipe=$({ printf '%s\n' "$@" "$native" | sed "s|$here||"; [ "$1" != kernel ] || cat "$here/kernel.sh" "$here/i2c-stub.patch"; } | sha256sum | cut -c 1-12)
-tree=$cache/$1-$recipe
+recipe() { # what the tree is made from
+    printf '%s\n' "$@" "$native" | sed "s|$here||"
+    [ "$1" != kernel ] || cat "$here/kernel.sh" "$here/i2c-stub.patch"
+}
+tree=$cache/$1-$(recipe "$@" | sha256sum | cut -c 1-12)
 shift
 if [ ! -d "$tree" ]; then
     [ "$(id -u)" = 0 ] || { echo "image/tree.sh: run me as root, I have to make $tree" >&2; exit 1; }
