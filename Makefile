@@ -51,7 +51,7 @@ bench: .venv/dev ## our figures beside those of redis, mosquitto, gpsd and NUT
 	@.ci/need $(BENCH_NEEDS)
 	@.venv/bin/python -m tests.bench
 
-soak: soak-daemon
+soak: soak-daemon soak-power ## the long proofs, all of them, in half an hour (as root)
 
 soak-daemon: .venv/dev ## what years do to a daemon, in ten minutes; SCALE=0.1 for one
 	@.venv/bin/python -m tests.soak --scale $(or $(SCALE),1)
@@ -95,4 +95,26 @@ endef
 .venv-debian13/test: build/wheel tests/debian13.txt | .venv-debian13/bin/pip
 	$(call install,.venv-debian13,$(TEST_EXTRAS),-c tests/debian13.txt)
 
--include image/*.mk
+# The package and the emulated boards: docs/debian.md, docs/emulated.md.
+
+.PHONY: deb emulated soak-power
+# As WHEEL and PYTEST, with the time that boards take.
+EMULATED := PYTHONPATH=$(CURDIR)/build/path PYTHONSAFEPATH=1 timeout --foreground
+BOARDS := .venv/bin/pytest $(PYTEST) -rP --show-capture=stdout -o faulthandler_timeout=600
+
+deb: ## the Debian package, in dist/ (as root)
+	@image/host.sh
+	@image/deb.sh
+
+build/path/tests: | .venv/dev
+	@mkdir -p build/path && ln -sfn ../../tests $@
+
+emulated: .venv/dev build/path/tests ## the package on emulated ARM boards, in ten minutes (as root)
+	@image/host.sh
+	@for tree in build system arm64 kernel; do image/tree.sh $$tree >/dev/null || exit 1; done
+	@echo "Tests on emulated boards:"
+	@$(EMULATED) 1800 $(BOARDS) --junitxml=build/emulated.xml tests/emulated $(ARGS)
+
+soak-power: .venv/dev build/path/tests ## fifty power cuts of an emulated board, in twenty minutes (as root)
+	@image/host.sh
+	@CUTS=50 $(EMULATED) 7200 $(BOARDS) -o faulthandler_timeout=7200 tests/emulated/test_power.py $(ARGS)

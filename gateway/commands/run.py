@@ -97,7 +97,7 @@ class Session:
         return self.hub.listen(take)
 
     def fail(self, error: Exception) -> None:
-        """Count what went wrong in this session, and log it within bounds."""
+        """Count what went wrong for this asker, and log it within bounds."""
         self.hub.fail(f"session of {self.who.name}", error)
 
     def now(self) -> float | None:
