@@ -115,6 +115,6 @@ emulated: .venv/dev build/path/tests ## the package on emulated ARM boards, in t
 	@echo "Tests on emulated boards:"
 	@$(EMULATED) 1800 $(BOARDS) --junitxml=build/emulated.xml tests/emulated $(ARGS)
 
-soak-power: .venv/dev build/path/tests ## fifty power cuts of an emulated board, in twenty minutes (as root)
+soak-power: .venv/dev build/path/tests ## fifty power cuts of an emulated board, in a quarter of an hour (as root)
 	@image/host.sh
 	@CUTS=50 $(EMULATED) 7200 $(BOARDS) -o faulthandler_timeout=7200 tests/emulated/test_power.py $(ARGS)
