@@ -1,0 +1,96 @@
+"""What can be asked of the past, and what the answer is made of.  Plain data; ``store`` knows how it is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from drivers.api import Value
+
+Aggregate = Literal["mean", "min", "max", "first", "last", "count", "sum", "twa", "delta", "rate", "extremes"]
+AGGREGATES: tuple[Aggregate, ...] = get_args(Aggregate)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where a reading stands in the order of all: its boot, and its milliseconds and number within it."""
+
+    boot: int
+    ms: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The readings of one name from *start* on and before *end*, in Unix seconds; of a *running* boot that does not
+    know the time yet, in seconds since its start.
+
+    With a *step* (seconds), readings are gathered into buckets that begin at its multiples: ``mean`` is that of the
+    readings, ``twa`` weighs each by the time for which it held, ``delta`` and ``rate`` (per second) are the growth of
+    a counter, whose fall is a new beginning from 0; ``extremes`` keeps the lowest and the highest reading, for a
+    drawing.  A bucket without a reading is left out."""
+
+    name: str
+    start: float
+    end: float
+    step: float | None = None
+    aggregate: Aggregate = "mean"
+    limit: int = 1000  # points of one page
+    backwards: bool = False  # newest first
+    after: Place | None = None  # the last place of the page before
+    running: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One reading of the past, or one bucket, which stands at its beginning and has number 0.  *wall* is Unix time,
+    None where a boot never learned it."""
+
+    place: Place
+    wall: float | None
+    value: Value
+    quality: str
+
+    @property
+    def monotonic(self) -> float:
+        """Seconds since the start of its boot."""
+        return self.place.ms / 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Points in their order, and the place to go on from, unless that was all."""
+
+    points: tuple[Point, ...]
+    unit: str = ""
+    digits: int = 0
+    kind: str = "float"
+    more: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a device: its life changed (*what* is the state), or it failed (*what* is the class
+    of the error).  *count* is how often since the event of its kind before."""
+
+    boot: int
+    ms: int
+    wall: float | None
+    device: str
+    what: str
+    text: str
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One write, for the audit: who did it, through what and from where, to which name, from which value to which,
+    and how it ended ("OK", or the words after ERR)."""
+
+    who: str
+    origin: str
+    interface: str
+    name: str
+    old: str
+    new: str
+    result: str
