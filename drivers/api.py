@@ -67,7 +67,9 @@ Sample: TypeAlias = Mapping[Quantity, Value]
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Write *write*, then, with a repeated start, read *read* bytes.  Either may be empty."""
+    """On I2C: write *write*, then, with a repeated start, read *read* bytes.  Either may be empty.
+    On SPI both happen at once: the chip is selected for as many bytes as the longer of the two has, *write* goes out
+    with zeros behind it, and the answer is what came during the first *read* bytes."""
 
     write: bytes = b""
     read: int = 0
@@ -76,11 +78,26 @@ class Transfer:
 @dataclass(frozen=True, slots=True)
 class Ask:
     """Write *write* and wait for one answer.  *frame* is shown the bytes that came: it gives the
-    length of the answer they begin with, 0 for "more", or raises BadFrame: none begins here."""
+    length of the answer they begin with, 0 for "more", or raises BadFrame: none begins here.  Where nothing in an
+    answer tells its end, *gap* seconds of silence do: all that came until then is the answer."""
 
     write: bytes
     frame: Callable[[bytes], int]
     timeout: float
+    gap: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One Modbus request.  *function* 1 and 2 read *count* bits from *address* on, 3 and 4 registers; 5 and 6 write one
+    bit or register, 15 and 16 several, those in *values*.  Addresses are those on the wire, from 0.  The answer is the
+    data that was read, as on the wire: bits packed, the first one lowest, registers big-endian; of a write it is empty.
+    What a unit refuses (exceptions 1 to 3) is a BadValue; that it cannot just now, or is not reached, a NoAnswer."""
+
+    function: Literal[1, 2, 3, 4, 5, 6, 15, 16]
+    address: int
+    count: int = 1
+    values: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +108,22 @@ class SetLines:
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """Read a file of the kernel, by its path within the link's folder; it may begin with ``../``.
+    Of a folder (``.``) the answer is the names within, one a line and in order, and an empty line."""
+
+    attribute: str
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Write *text* to a file of the kernel.  One that waits already, the same to the same file, serves both."""
+
+    attribute: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sleep:
     """Leave the bus to others for *seconds*."""
 
@@ -98,7 +131,7 @@ class Sleep:
 
 
 R = TypeVar("R")
-Operation: TypeAlias = Transfer | Ask | SetLines
+Operation: TypeAlias = Transfer | Ask | Request | SetLines | Read | Write
 Talk: TypeAlias = Generator[Operation | Sleep, bytes, R]
 
 
@@ -121,6 +154,19 @@ class Serial:
 
 
 @dataclass(frozen=True, slots=True)
+class Modbus:
+    """A unit on a Modbus line: how the line is set and which *unit* it is as it comes from its maker, and for how many
+    seconds it may be silent before it answers."""
+
+    baud: int = 9600
+    parity: Literal["N", "E", "O"] = "N"
+    stop_bits: Literal[1, 2] = 1
+    unit: int = 1
+    timeout: float = 0.5
+    operations: ClassVar[tuple[type, ...]] = (Request, Sleep)
+
+
+@dataclass(frozen=True, slots=True)
 class GPIO:
     """Lines of a GPIO chip.  *lines* are their names in the configuration (``line = "gpio:GPIO17"``)."""
 
@@ -129,7 +175,31 @@ class GPIO:
     operations: ClassVar[tuple[type, ...]] = (SetLines, Sleep)
 
 
-Link: TypeAlias = I2C | Serial | GPIO  # Modbus, SPI and Sysfs come the same way, each with its own operations
+@dataclass(frozen=True, slots=True)
+class SPI:
+    """A chip on an SPI bus.  *mode* is 0 to 3, clock polarity times two plus phase; *speed* in Hz is the most it bears
+    at 3.3 V; *bits* to a word."""
+
+    mode: Literal[0, 1, 2, 3]
+    speed: int
+    bits: int = 8
+    operations: ClassVar[tuple[type, ...]] = (Transfer, Sleep)
+
+
+@dataclass(frozen=True, slots=True)
+class Sysfs:
+    """A folder below /sys.  *key* is the key of the configuration that says which: its word stands for ``{}`` in
+    *folder*, or, where *folder* ends in ``*``, is what the file ``name`` within has to say.  "" is for the one *folder*
+    there is.  *words* is what such a word looks like, as a regular expression, and *example* is one."""
+
+    folder: str
+    key: Literal["", "id", "iio", "hwmon"] = ""
+    words: str = ".+"
+    example: str = ""
+    operations: ClassVar[tuple[type, ...]] = (Read, Write, Sleep)
+
+
+Link: TypeAlias = I2C | Serial | Modbus | GPIO | SPI | Sysfs
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +240,7 @@ Device: TypeAlias = Starts | Measures | Writes | Feeds  # any of them, and any n
 
 
 class I2CEmulator(Protocol):
-    """The chip's side of the wire.  ``tick`` lets time go by: what it measures may wander."""
+    """The chip's side of the wire, on I2C and SPI.  ``tick`` lets time go by: what it measures may wander."""
 
     def transfer(self, write: bytes, read: int) -> bytes: ...
 
@@ -185,6 +255,15 @@ class SerialEmulator(Protocol):
     def tick(self, seconds: float) -> bytes: ...
 
 
+class ModbusEmulator(Protocol):
+    """The device's side of a Modbus line.  It answers protocol data units, from function code to data; unit number and
+    checksum are added by the line, which is the same for all."""
+
+    def answer(self, pdu: bytes) -> bytes: ...
+
+    def tick(self, seconds: float) -> bytes: ...
+
+
 class GPIOEmulator(Protocol):
     """What hangs on the lines.  ``levels`` holds the level of each; ``tick`` lets time go by and may change inputs."""
 
@@ -193,7 +272,15 @@ class GPIOEmulator(Protocol):
     def tick(self, seconds: float) -> bytes: ...
 
 
-Emulates: TypeAlias = I2CEmulator | SerialEmulator | GPIOEmulator
+class SysfsEmulator(Protocol):
+    """What the kernel shows in the device's folder: the text of each file by its path.  ``tick`` lets time go by."""
+
+    files: dict[str, str]
+
+    def tick(self, seconds: float) -> bytes: ...
+
+
+Emulates: TypeAlias = I2CEmulator | SerialEmulator | ModbusEmulator | GPIOEmulator | SysfsEmulator
 S = TypeVar("S")
 
 

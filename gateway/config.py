@@ -7,15 +7,15 @@ Which drivers exist is told by the caller.  Nothing is opened here but the file 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from gateway import notation, places
 from gateway.config_device import Device, Find, Policy, QuantityConfig, read_devices
-from gateway.places import Bus, Endpoint, Lines, SerialPort, Where, parse_serial
+from gateway.places import Bus, Endpoint, Folder, Lines, Select, SerialPort, Where, parse_serial
 from gateway.table import ConfigError, Page, Problem, Table, shared
 
 __all__ = [
@@ -27,12 +27,15 @@ __all__ = [
     "Device",
     "Endpoint",
     "Find",
+    "Folder",
     "History",
     "Lines",
     "Listen",
     "Policy",
+    "Power",
     "Problem",
     "QuantityConfig",
+    "Select",
     "SerialPort",
     "Where",
     "drivers_folder",
@@ -69,6 +72,15 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
+class Power:
+    """The line that switches the power of an I2C bus's chips, for when nothing else brings it back."""
+
+    line: str
+    active: Literal["high", "low"]
+    off: float  # seconds
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     tcp: Listen | None
     http: HTTP | None
@@ -77,6 +89,8 @@ class Config:
     devices: tuple[Device, ...]
     drivers_folder: Path | None
     time: Literal["auto", "system", "synchronized"]
+    sysfs: str = "/sys"
+    power: Mapping[int, Power] = field(default_factory=dict)  # by the number of the I2C bus
     warnings: tuple[Problem, ...] = ()
 
 
@@ -113,7 +127,7 @@ def parse(text: str, file: str, find: Find, names: Iterable[str]) -> Config:
     top = page.table
     gateway = top.table("gateway") or Table(page, ("gateway",), {})
     tcp, http, irc, history = (top.table(name) for name in ("tcp", "http", "irc", "history"))
-    devices = top.table("device")
+    devices, buses = top.table("device"), top.table("bus")
     folder = gateway.take("drivers", notation.path, None)
     config = Config(
         tcp=Listen(*read_listen(tcp)) if tcp else None,
@@ -123,10 +137,14 @@ def parse(text: str, file: str, find: Find, names: Iterable[str]) -> Config:
         devices=read_devices(devices, find, tuple(names)) if devices else (),
         drivers_folder=Path(folder) if folder else None,
         time=gateway.take("time", notation.one_of(("auto", "system", "synchronized")), "auto"),
+        sysfs=gateway.take("sysfs", notation.path, "/sys"),
+        power=dict(read_power(buses)) if buses else {},
     )
     for table in (top, gateway, tcp, http, irc, history):
         if table:
             table.close()
+    if buses:
+        refuse_shared_lines(buses, config)
     refuse_shared_ports((tcp, config.tcp), (http, config.http), (irc, config.irc))
     return replace(config, warnings=page.finish())
 
@@ -166,6 +184,34 @@ def read_history(table: Table) -> History:
         keep=table.take("keep", notation.duration, None),
         bytes_per_day=table.take("bytes_per_day", notation.size, 10**9),
     )
+
+
+def read_power(buses: Table) -> Iterator[tuple[int, Power]]:
+    """What is said of each I2C bus as a whole."""
+    high: Literal["high", "low"] = "high"
+    low: Literal["high", "low"] = "low"
+    for table in buses.tables():
+        try:
+            number, mux = places.bus(table.path[-1])
+        except ValueError as error:
+            table.wrong(str(error))
+            continue
+        if mux:
+            table.wrong("a bus as a whole has no channel of a multiplexer in its name")
+        line = table.need("power", places.gpio_line, '"gpio:GPIO22"')
+        active = table.take("active", notation.one_of((high, low)), high)
+        off = table.take("off", notation.duration, 1.0)
+        table.close()
+        if line:
+            yield number, Power(line, active, off)
+
+
+def refuse_shared_lines(buses: Table, config: Config) -> None:
+    """A line that switches power does nothing else."""
+    taken = {line for device in config.devices if isinstance(device.where, Lines) for _, line in device.where.lines}
+    for number, power in config.power.items():
+        if power.line in taken or [other.line for other in config.power.values()].count(power.line) > 1:
+            buses.wrong(f"{power.line} is used by something else, too", f"i2c:{number}", "power")
 
 
 def refuse_shared_ports(*listeners: tuple[Table | None, Listen | None]) -> None:

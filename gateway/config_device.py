@@ -9,16 +9,31 @@ from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from drivers.api import GPIO, I2C, Driver, Link, Quantity, Serial
+from drivers.api import GPIO, I2C, SPI, Driver, Link, Quantity, Serial, Sysfs
 from gateway import notation, places
-from gateway.places import Bus, Endpoint, Lines, SerialPort, Where
+from gateway.places import Bus, Endpoint, Folder, Lines, Select, SerialPort, Where
 from gateway.table import Table, shared
 
 Policy: TypeAlias = Literal["off", "on", "last", "hands-off"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 OUTPUT = ("start", "loss", "stop", "max_on")
-PLACES = {"port": "a serial port", "bus": "an I2C bus", "address": "an I2C bus", "line": "GPIO lines"}
-LATER = {"unit": "Modbus", "id": "1-Wire", "iio": "IIO"}
+PLACES = {
+    "port": "a serial port",
+    "bus": "an I2C or SPI bus",
+    "address": "an I2C bus",
+    "line": "GPIO lines",
+    "id": "1-Wire",
+    "iio": "IIO",
+    "hwmon": "hwmon",
+}
+HANGS: dict[type, str] = {
+    Serial: "a serial port",
+    I2C: "an I2C bus",
+    GPIO: "GPIO lines",
+    SPI: "an SPI bus",
+    Sysfs: "what the kernel shows in /sys",
+}
+LATER = {"unit": "Modbus"}
 Find: TypeAlias = Callable[[str], Driver[Any]]  # raises KeyError: there is none; ValueError: it is broken
 
 
@@ -74,6 +89,8 @@ def claims(table: Table, where: Where) -> Iterator[tuple[Table, str, object]]:
         case Lines():
             for key, line in where.lines:
                 yield table, key, line
+        case Select():
+            yield table, "bus", where
 
 
 def read_device(table: Table, find: Find, names: Iterable[str]) -> Device | None:
@@ -136,8 +153,8 @@ def refuse_misplaced(table: Table, driver: Driver[Any]) -> None:
             del table.known[key]
             if key in table.raw:
                 table.refuse(f"`{key}` is for outputs, and `{driver.name}` has nothing to set", key)
-    hangs = {Serial: "a serial port", I2C: "an I2C bus", GPIO: "GPIO lines"}[type(driver.link)]
-    takes = ", ".join(f"`{key}`" for key in place_keys(driver.link))
+    hangs = HANGS[type(driver.link)]
+    takes = ", ".join(f"`{key}`" for key in place_keys(driver.link)) or "no place"
     for key in table.raw:
         if key in table.known:
             continue
@@ -164,6 +181,10 @@ def place_keys(link: Link) -> tuple[str, ...]:
             return ("bus", "address")
         case GPIO():
             return link.lines
+        case SPI():
+            return ("bus",)
+        case Sysfs(key=key):
+            return (key,) if key else ()
 
 
 def read_where(table: Table, link: Link) -> Where | None:
@@ -178,6 +199,11 @@ def read_where(table: Table, link: Link) -> Where | None:
             lines = [(key, table.need(key, places.gpio_line, '"gpio:GPIO17"')) for key in link.lines]
             named = tuple((key, line) for key, line in lines if line)
             return Lines(named) if len(named) == len(lines) else None
+        case SPI():
+            return table.need("bus", places.spi, '"spi:0.0"')
+        case Sysfs(key=key):
+            word = table.need(key, places.sysfs(link), f'"{link.example}"') if key else ""
+            return None if word is None else Folder(key, word)
 
 
 def read_port(table: Table, line: Serial) -> SerialPort | Endpoint | None:

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from drivers.api import Serial
+from drivers.api import Serial, Sysfs
 from gateway.notation import nearest
 
 USB = re.compile(r"(usb:[0-9a-f]{4}:[0-9a-f]{4})(:.+)?", re.IGNORECASE)
 BUS = re.compile(r"i2c:(\d+)((?:/(?:0x[0-9a-fA-F]+|[1-9]\d*)/[0-7])*)")
+SPI = re.compile(r"spi:(\d+)\.(\d+)")
 LINE = re.compile(r"gpio:[A-Za-z0-9_][A-Za-z0-9_.:/+-]*")
 LOOPBACK = re.compile(r"127(\.\d{1,3}){3}|::1|localhost")
 ADDRESSES = range(0x08, 0x78)  # the others are reserved: NXP UM10204, 3.1.12
@@ -70,7 +71,23 @@ class Lines:
     lines: tuple[tuple[str, str], ...]
 
 
-Where: TypeAlias = SerialPort | Endpoint | Bus | Lines
+@dataclass(frozen=True, slots=True)
+class Select:
+    """Chip select line *line* of SPI bus *number*."""
+
+    number: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A device in /sys: the *word* that the user knows it by, such as "28-0316a2795bff", under *key*."""
+
+    key: str
+    word: str
+
+
+Where: TypeAlias = SerialPort | Endpoint | Bus | Lines | Select | Folder
 
 
 def serial_path(value: Any) -> str:
@@ -95,7 +112,7 @@ def parse_serial(text: str) -> tuple[str, dict[str, str | int]]:
 def bus(value: Any) -> tuple[int, tuple[tuple[int, int], ...]]:
     """The number of an I2C bus, and the address and channel of each multiplexer on the way."""
     if isinstance(value, str) and value.startswith("spi:"):
-        raise ValueError(f"{value!r}: this version has no SPI buses")
+        raise ValueError(f'{value!r} is an SPI bus, and this chip hangs on I2C; write "i2c:1"')
     match = BUS.fullmatch(value) if isinstance(value, str) else None
     steps = [int(step, 0) for step in match[2].split("/")[1:]] if match else []
     mux = tuple(zip(steps[::2], steps[1::2], strict=True))
@@ -105,6 +122,26 @@ def bus(value: Any) -> tuple[int, tuple[tuple[int, int], ...]]:
             "of a multiplexer at 0x70 (to 0x77)"
         )
     return int(match[1]), mux
+
+
+def spi(value: Any) -> Select:
+    """The number of an SPI bus, and the chip select line on it."""
+    if isinstance(value, str) and (match := SPI.fullmatch(value)):
+        return Select(int(match[1]), int(match[2]))
+    raise ValueError(f'{value!r} is no SPI device; write "spi:0.0" for chip select 0 of bus 0, which is /dev/spidev0.0')
+
+
+def sysfs(link: Sysfs) -> Callable[[Any], str]:
+    """The word for a device in /sys, if it looks as such words do."""
+
+    def read(value: Any) -> str:
+        if isinstance(value, str) and re.fullmatch(link.words, value) and value.isprintable() and ".." not in value:
+            return value
+        raise ValueError(
+            f'{value!r} is none such; write for example "{link.example}"; `gateway scan` lists those there are'
+        )
+
+    return read
 
 
 def address(known: tuple[int, ...]) -> Callable[[Any], int]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from drivers import api
 from gateway import config
-from gateway.config import Bus, Endpoint, Lines, SerialPort
+from gateway.config import Bus, Endpoint, Folder, Lines, Select, SerialPort
 from gateway.hub import Card
 
 
@@ -73,3 +73,7 @@ def place(where: config.Where) -> str:
             return f"i2c:{number}" + "".join(f"/{at:#04x}/{channel}" for at, channel in mux) + f" {address:#04x}"
         case Lines(lines=lines):
             return " ".join(line for _, line in lines)
+        case Select(number=number, line=line):
+            return f"spi:{number}.{line}"
+        case Folder(key=key, word=word):
+            return f"{key}:{word}" if key else "sysfs"

@@ -308,7 +308,10 @@ MISTAKES = [
     (ATTIC.replace("i2c:1", "i2c-1"), "3: device.attic.bus: 'i2c-1' is no bus; write "),
     (ATTIC.replace("i2c:1", "i2c:1/0x70/8"), "3: device.attic.bus: 'i2c:1/0x70/8' is no bus"),
     (ATTIC.replace("i2c:1", "i2c:1/0x44/3"), "3: device.attic.bus: 'i2c:1/0x44/3' is no bus"),
-    (ATTIC.replace("i2c:1", "spi:0.0"), "3: device.attic.bus: 'spi:0.0': this version has no SPI buses"),
+    (
+        ATTIC.replace("i2c:1", "spi:0.0"),
+        "3: device.attic.bus: 'spi:0.0' is an SPI bus, and this chip hangs on I2C; write \"i2c:1\"",
+    ),
     (ATTIC + "address = 0x46\n", "4: device.attic.address: this chip is never at 0x46, only at 0x44, 0x45"),
     (ATTIC + "address = 0x80\n", "4: device.attic.address: 0x80 is no address of an I2C device (0x08 to 0x77)"),
     (ATTIC + "address = 7\n", "4: device.attic.address: 0x07 is no address of an I2C device"),
