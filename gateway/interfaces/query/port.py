@@ -1,7 +1,7 @@
 """One connection of the query port, and the flush that serves all of them.
 
-A line is a command.  Answers leave in the order of the commands, one write per chunk that came; while one
-waits for a device, the rest of the connection waits too.  Pushed readings are lines that start with ``* ``.
+The first byte says which dialect is spoken: ``*`` is RESP, anything else text.  Answers leave in the order of the
+requests, one write per chunk that came; while one waits for a device, the rest of the connection waits too.
 A client that does not read is no longer listened to, and of what it watches only the newest is kept.  One that
 has said its last word gets all its answers before the connection is closed, and what it watches for as long as
 it is there.
@@ -9,7 +9,6 @@ it is there.
 
 from __future__ import annotations
 
-import re
 import socket
 from collections import deque
 from typing import Any, cast
@@ -21,15 +20,15 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from gateway.commands import Answer, Commands, stranger
+from gateway.commands import Commands, stranger
+from gateway.interfaces.query.dialect import Dialect, Last, Made, Tally
+from gateway.interfaces.query.text import Text
 from gateway.reading import Reading, Readings
 
-LINE = 8192  # bytes of a command, at most
 CONNECTIONS = 2000  # at once
-BATCH, LARGE = 100, 65536  # commands, and bytes of their answers, after which others have their turn
+BATCH, LARGE = 100, 65536  # requests, and bytes of their answers, after which others have their turn
 QUIET = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 6))  # seconds, seconds, times
 LOOK = 60.0  # seconds between two looks at a client that has said its last word, and watches
-HTTP = re.compile(rb"host:|(?!set )[a-z]+ \S+ http/\d", re.IGNORECASE)  # a browser that was led here
 
 
 class Query(Factory):
@@ -39,8 +38,12 @@ class Query(Factory):
 
     def __init__(self, commands: Commands, clock: IReactorTime) -> None:
         self.commands, self.clock = commands, clock
-        self.connections = 0
+        self.tally = Tally()
         self.dirty: list[Port] = []
+
+    @property
+    def connections(self) -> int:
+        return self.tally.open
 
     def buildProtocol(self, addr: Any) -> Port:
         return Port(self)
@@ -52,43 +55,25 @@ class Query(Factory):
 
     def flush(self) -> None:
         dirty, self.dirty = self.dirty, []
-        made: dict[tuple[int, bool], bytes] = {}  # most of them watch the same
+        made: Made = {}  # most of them watch the same
         for port in dirty:
             try:
                 port.tell(made)
             except Exception as error:  # one that fails must not silence the others
                 port.session.fail(error)
 
-    def pushed(self, made: dict[tuple[int, bool], bytes], readings: Readings, json: bool) -> bytes:
-        key = id(readings), json
-        if (data := made.get(key)) is None:
-            data = made[key] = b"".join(map(as_json if json else as_text, readings))
-        return data
-
-
-def encoded(text: str) -> bytes:
-    """A line; what UTF-8 has no bytes for, as in the name of a file, is escaped."""
-    return text.encode(errors="backslashreplace") + b"\n"
-
-
-def as_text(reading: Reading) -> bytes:
-    return b"* " + reading.line
-
-
-def as_json(reading: Reading) -> bytes:
-    return b"* " + reading.json + b"\n"
-
 
 @implementer(IPushProducer, IHalfCloseableProtocol)
 class Port(Protocol):
     """One connection."""
 
+    dialect: Dialect
+
     def __init__(self, factory: Query) -> None:
         self.query = factory
-        self.tail = b""
-        self.queue: deque[bytes] = deque()  # lines that wait for those before them
-        self.waiting: Deferred[Answer] | None = None
-        self.too_long = self.begun = self.stalled = self.ended = False
+        self.queue: deque[Any] = deque()  # requests that wait for those before them
+        self.waiting: Deferred[bytes] | None = None
+        self.begun = self.stalled = self.paused = self.ended = False
         self.fresh: list[Readings] = []
         self.newest: dict[str, Reading] = {}
         self.looking: IDelayedCall | None = None
@@ -108,13 +93,14 @@ class Port(Protocol):
             if self.tuned:
                 for option, value in QUIET:
                     self.way.getHandle().setsockopt(socket.IPPROTO_TCP, option, value)
-        self.query.connections += 1
-        if self.query.connections > CONNECTIONS:
+        tally = self.query.tally
+        tally.open, tally.ever = tally.open + 1, tally.ever + 1
+        if tally.open > CONNECTIONS:
             self.end(f"ERR limit {CONNECTIONS} connections are open already\n".encode())
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.connected = 0
-        self.query.connections -= 1
+        self.query.tally.open -= 1
         if self.looking is not None and self.looking.active():
             self.looking.cancel()
         self.queue.clear()
@@ -125,72 +111,90 @@ class Port(Protocol):
     def dataReceived(self, data: bytes) -> None:
         if not self.begun and not self.welcome(data):
             return
-        lines = (self.tail + data if self.tail else data).replace(b"\r\n", b"\n").split(b"\n")
-        self.tail = lines.pop()
-        if self.too_long and lines:
-            self.too_long = False
-            del lines[0]
-        if len(self.tail) > LINE:
-            if not self.too_long:
-                lines.append(self.tail)
-            self.too_long, self.tail = True, b""
-        if self.queue or self.waiting is not None or self.stalled or len(lines) > BATCH:
-            self.queue.extend(lines)
+        requests = self.dialect.cut(data)
+        free = not self.queue and self.waiting is None and not self.stalled
+        if free and len(requests) == 1 and (answer := self.dialect.known(requests[0])) is not None:
+            self.send(answer)  # nearly always
+        elif requests:
+            self.queue.extend(requests)
             self.proceed()
-        elif lines:
-            self.answer(lines)
 
     def welcome(self, data: bytes) -> bool:
-        """Look at the first byte: is this somebody who should not be here?"""
+        """Look at the first byte: what is spoken here, and is this somebody who should not be here?"""
         self.begun = True
         if data[0] == 0x16:
             self.end(b"ERR no-tls this port speaks plain text, not TLS\n")
-        elif data[:1] == b"*":
-            self.end(b"-ERR this port speaks the command language in plain text; try `help`\r\n")
+            return False
+        self.dialect = Text(self.session)
         return bool(self.connected) and not self.way.disconnecting
 
-    def answer(self, lines: list[bytes]) -> None:
-        known = self.session.known
-        if len(lines) == 1 and (answer := known(lines[0])) is not None:  # nearly always
-            self.send(answer)
-            return
+    def answer(self) -> None:
+        """Answer a batch of what waits, in one write."""
+        known, perform, queue = self.dialect.known, self.dialect.perform, self.queue
         out: list[bytes] = []
         size = 0
-        for at, line in enumerate(lines, 1):
-            if (answer := known(line)) is None:
-                reply = self.perform(line)
-                if isinstance(reply, Deferred):
-                    self.queue.extendleft(reversed(lines[at:]))
-                    self.wait(reply)
-                    break
-                answer = self.rendered(reply)
-                if reply.last:
+        later: Deferred[bytes] | None = None
+        while queue and len(out) < BATCH and size <= LARGE:
+            request = queue.popleft()
+            if (answer := known(request)) is None:
+                done = perform(request)
+                if isinstance(done, Deferred):
+                    if not isinstance(answer := getattr(done, "result", None), bytes):
+                        later = done
+                        break
+                else:
+                    answer = done
+                if isinstance(answer, Last):
                     self.end(b"".join(out) + answer)
                     return
                 size += len(answer)
-                if size > LARGE:
-                    self.queue.extendleft(reversed(lines[at:]))
-                    out.append(answer)
-                    break
             out.append(answer)
         if out:
             self.send(b"".join(out))
-        if self.queue and self.waiting is None:
-            self.way.pauseProducing()
-            self.query.clock.callLater(0, self.proceed)
+        if later is not None:
+            self.wait(later)
 
     def proceed(self) -> None:
         """Go on with what waits, a batch a turn, and then listen again."""
         if self.waiting is not None or self.stalled or not self.connected:
             return
         if self.queue:
-            self.answer([self.queue.popleft() for _ in range(min(BATCH, len(self.queue)))])
-        if self.queue or self.waiting is not None or self.stalled:
+            self.answer()
+            if not self.dialect.held:
+                self.catch_up()
+        if self.waiting is not None or self.stalled or self.way.disconnecting:
             return
-        if self.ended:
+        if self.queue:
+            self.hush()
+            self.query.clock.callLater(0, self.proceed)
+        elif self.ended:
             self.leave()
-        else:
+        elif self.paused and not self.stalled:
+            self.paused = False
             self.way.resumeProducing()
+
+    def wait(self, answer: Deferred[bytes]) -> None:
+        """Answers leave in order: nothing more is read until this one is there."""
+        self.waiting = answer
+        self.hush()
+        answer.addCallback(self.came)
+
+    def came(self, answer: bytes) -> None:
+        self.waiting = None
+        if not self.connected:
+            return
+        if isinstance(answer, Last):
+            self.end(answer)
+        else:
+            self.send(answer)
+            self.proceed()
+
+    def hush(self) -> None:
+        """Listen no more, for now."""
+        self.paused = True
+        self.way.pauseProducing()
+
+    # The end
 
     def readConnectionLost(self) -> None:
         """The client has said its last word, and may still listen."""
@@ -203,9 +207,8 @@ class Port(Protocol):
         """Only we close our half, and then the whole."""
 
     def leave(self) -> None:
-        """All is answered.  A line that was torn is not carried out: who knows what it should have said."""
-        torn, self.tail = self.tail, b""
-        last = b"ERR syntax the last line has no end\n" if torn else b""
+        """All is answered."""
+        last = self.dialect.torn() if self.begun else b""
         if self.session.watched:
             self.send(last)
         else:
@@ -216,40 +219,20 @@ class Port(Protocol):
         self.way.startWriting()
         self.looking = self.query.clock.callLater(LOOK, self.look)
 
-    def perform(self, line: bytes) -> Answer | Deferred[Answer]:
-        if len(line) > LINE:
-            return Answer(status=f"ERR too-long a command has at most {LINE} bytes")
-        if HTTP.match(line):
-            return Answer(status="ERR no-http this port speaks the command language; the web is elsewhere", last=True)
-        try:
-            return self.session.perform(line.decode())
-        except UnicodeDecodeError as error:
-            return Answer(status=f"ERR syntax not UTF-8: byte {error.start + 1} is {line[error.start]:#04x}")
-
-    def wait(self, reply: Deferred[Answer]) -> None:
-        """Answers leave in order: nothing more is read until this one is there."""
-        self.waiting = reply
-        self.way.pauseProducing()
-        reply.addCallback(self.came)
-
-    def came(self, answer: Answer) -> None:
-        self.waiting = None
-        if self.connected:
-            self.send(self.rendered(answer))
-            self.proceed()
-
-    def rendered(self, answer: Answer) -> bytes:
-        if self.session.json:
-            rows = [row.json + b"\n" for row in answer.rows]
-        else:
-            rows = [row.line if isinstance(row, Reading) else encoded(row.text) for row in answer.rows]
-        return b"".join(rows) + encoded(answer.status)
+    def end(self, last: bytes) -> None:
+        """Close when *last* and all before it is sent."""
+        self.settle()
+        self.session.subscribe(())
+        self.queue.clear()
+        self.way.write(last)
+        self.way.unregisterProducer()
+        self.way.loseConnection()
 
     # What goes
 
     def push(self, readings: Readings) -> None:
         """New readings of what is watched."""
-        if self.stalled:
+        if self.stalled or self.newest or self.dialect.held:
             for reading in readings:
                 self.session.dropped += reading.name in self.newest
                 self.newest[reading.name] = reading
@@ -262,10 +245,21 @@ class Port(Protocol):
         """Say what is noted for the next flush now."""
         self.tell({})
 
-    def tell(self, made: dict[tuple[int, bool], bytes]) -> None:
+    def tell(self, made: Made) -> None:
         fresh, self.fresh = self.fresh, []
-        if fresh and self.connected:
-            self.send(b"".join([self.query.pushed(made, readings, self.session.json) for readings in fresh]))
+        if not fresh or not self.connected:
+            return
+        if self.dialect.held:
+            for readings in fresh:
+                self.push(readings)
+        else:
+            self.send(self.dialect.pushed(fresh, made))
+
+    def catch_up(self) -> None:
+        """Push what was kept back."""
+        if self.newest:
+            newest, self.newest = tuple(self.newest.values()), {}
+            self.push(newest)
 
     def send(self, data: bytes) -> None:
         if not self.tuned:
@@ -277,7 +271,7 @@ class Port(Protocol):
     def pauseProducing(self) -> None:
         """The client does not read as fast as it asks."""
         self.stalled = True
-        self.way.pauseProducing()
+        self.hush()
 
     def resumeProducing(self) -> None:
         """All is sent.  A pull producer is also called when it is registered, while bytes are still there."""
@@ -286,19 +280,8 @@ class Port(Protocol):
                 return
             self.way.unregisterProducer()
         self.stalled = False
-        if self.newest:
-            newest, self.newest = tuple(self.newest.values()), {}
-            self.push(newest)
+        self.catch_up()
         self.proceed()
 
     def stopProducing(self) -> None:
         """The connection is lost; ``connectionLost`` does the rest."""
-
-    def end(self, last: bytes) -> None:
-        """Close when *last* and all before it is sent."""
-        self.settle()
-        self.session.subscribe(())
-        self.queue.clear()
-        self.way.write(last)
-        self.way.unregisterProducer()
-        self.way.loseConnection()

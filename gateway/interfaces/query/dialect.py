@@ -1,0 +1,49 @@
+"""What a connection of the query port needs of the language that is spoken on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from gateway.reading import Readings
+
+Made = dict[Any, bytes]  # what was made for one connection in this flush, for the next that wants the same
+
+
+class Last(bytes):
+    """An answer behind which the connection is closed."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Connections that are open, those that ever were, and requests in RESP."""
+
+    open: int = 0
+    ever: int = 0
+    requests: int = 0
+
+
+class Dialect(Protocol):
+    """One connection's language.  A request is whatever ``cut`` makes of the bytes."""
+
+    @property
+    def held(self) -> bool:
+        """Whether an answer is under way that nothing may be pushed into."""
+
+    def cut(self, data: bytes) -> Sequence[Any]:
+        """The requests that are whole now; the rest is kept, within bounds."""
+
+    def known(self, request: Any) -> bytes | None:
+        """The whole answer, when it can be had the short way."""
+
+    def perform(self, request: Any) -> bytes | Deferred[bytes]:
+        """The answer to any request.  Never raises, never fails."""
+
+    def pushed(self, fresh: Sequence[Readings], made: Made) -> bytes:
+        """New readings of what is watched."""
+
+    def torn(self) -> bytes:
+        """The last word to a client that said no more in the middle of a request, or nothing."""

@@ -1,0 +1,87 @@
+"""The command language as lines of text, for people with ``nc`` and for programs.
+
+A line is a command.  Pushed readings are lines that start with ``* ``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from twisted.internet.defer import Deferred
+
+from gateway.commands import Answer, Session
+from gateway.interfaces.query.dialect import Last, Made
+from gateway.reading import Reading, Readings
+
+LINE = 8192  # bytes of a command, at most
+HTTP = re.compile(rb"host:|(?!set )[a-z]+ \S+ http/\d", re.IGNORECASE)  # a browser that was led here
+
+
+class Text:
+    """One connection's lines."""
+
+    __slots__ = ("known", "session", "tail", "too_long")
+    held = False
+
+    def __init__(self, session: Session) -> None:
+        self.session, self.known = session, session.known
+        self.tail = b""
+        self.too_long = False
+
+    def cut(self, data: bytes) -> list[bytes]:
+        lines = (self.tail + data if self.tail else data).replace(b"\r\n", b"\n").split(b"\n")
+        self.tail = lines.pop()
+        if self.too_long and lines:
+            self.too_long = False
+            del lines[0]
+        if len(self.tail) > LINE:
+            if not self.too_long:
+                lines.append(self.tail)
+            self.too_long, self.tail = True, b""
+        return lines
+
+    def perform(self, line: bytes) -> bytes | Deferred[bytes]:
+        if len(line) > LINE:
+            return encoded(f"ERR too-long a command has at most {LINE} bytes")
+        if HTTP.match(line):
+            return Last(encoded("ERR no-http this port speaks the command language; the web is elsewhere"))
+        try:
+            answer = self.session.perform(line.decode())
+        except UnicodeDecodeError as error:
+            return encoded(f"ERR syntax not UTF-8: byte {error.start + 1} is {line[error.start]:#04x}")
+        return answer.addCallback(self.rendered) if isinstance(answer, Deferred) else self.rendered(answer)
+
+    def rendered(self, answer: Answer) -> bytes:
+        if self.session.json:
+            rows = [row.json + b"\n" for row in answer.rows]
+        else:
+            rows = [row.line if isinstance(row, Reading) else encoded(row.text) for row in answer.rows]
+        whole = b"".join(rows) + encoded(answer.status)
+        return Last(whole) if answer.last else whole
+
+    def pushed(self, fresh: Sequence[Readings], made: Made) -> bytes:
+        json, out = self.session.json, []
+        for readings in fresh:
+            key = id(readings), json
+            if (data := made.get(key)) is None:
+                data = made[key] = b"".join(map(as_json if json else as_text, readings))
+            out.append(data)
+        return b"".join(out)
+
+    def torn(self) -> bytes:
+        """A line that was torn is not carried out: who knows what it should have said."""
+        torn, self.tail = self.tail, b""
+        return encoded("ERR syntax the last line has no end") if torn else b""
+
+
+def encoded(text: str) -> bytes:
+    """A line; what UTF-8 has no bytes for, as in the name of a file, is escaped."""
+    return text.encode(errors="backslashreplace") + b"\n"
+
+
+def as_text(reading: Reading) -> bytes:
+    return b"* " + reading.line
+
+
+def as_json(reading: Reading) -> bytes:
+    return b"* " + reading.json + b"\n"
