@@ -61,6 +61,7 @@ class Usage:
 
 
 ANY = 1000
+GLOB = frozenset("*?[")
 COMMANDS = {
     "help": Usage("[COMMAND]", "list the commands, or explain one", most=1),
     "version": Usage("", "say what runs here"),

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable, Iterable
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from drivers.api import DeviceError, Quantity
+from gateway.commands import looking, setting, watching
 from gateway.commands.access import Who
-from gateway.commands.grammar import COMMANDS, Answer, CommandError, Row, clip, nearest, parse
-from gateway.commands.values import parsed
+from gateway.commands.grammar import COMMANDS, GLOB, Answer, CommandError, Row, clip, nearest, parse
 from gateway.hub import Card, Chunk, Handle, Hub, Status, matcher
 from gateway.manual import NAME as MANUAL
 from gateway.manual import Manual
 from gateway.reading import Reading, Readings
 
 CODES = {"NoAnswer": "no-answer", "BadFrame": "bad-frame", "BadValue": "bad-value", "WrongDevice": "wrong-device"}
-PATTERNS = 100  # watched by one session, at most
 PLAIN, SHORT = 256, 100  # lines remembered by one session, and characters in one of them, at most
-GLOB = frozenset("*?[")
-WIDE = max(len(f"{name} {usage.arguments}") for name, usage in COMMANDS.items())
+WORDS: dict[str, Callable[..., Answer | Deferred[Answer]]] = {
+    name.removeprefix("do_"): do
+    for module in (looking, setting, watching)
+    for name, do in vars(module).items()
+    if name.startswith("do_")
+}
 
 
 class Commands:
@@ -124,20 +125,33 @@ class Session:
         """Carry out one line.  Never raises and never fails: what went wrong is in the answer."""
         try:
             word, arguments = parse(line)
+        except CommandError:
+            return self.refusal(Failure())
+        answer = self.run(word, arguments)
+        if (
+            word == "get"
+            and isinstance(answer, Answer)
+            and answer.status == "OK"
+            and len(line) <= SHORT
+            and not self.json
+        ):
+            if len(self.plain) >= PLAIN:
+                self.plain.clear()
+            self.plain[line.encode()] = self.full(arguments[0])
+        return answer
+
+    def run(self, word: str, arguments: Sequence[str]) -> Answer | Deferred[Answer]:
+        """The same, for a command that is in pieces already: whatever they hold, blanks and line ends included."""
+        try:
             self.who.need(COMMANDS[word].role, word)
-            done = getattr(self, f"do_{word}")(*arguments)
+            done = WORDS[word](self, *arguments)
         except Exception:
             return self.refusal(Failure())
         if isinstance(done, Deferred):
             done.addErrback(self.refusal)
             now = getattr(done, "result", None)  # what is done at once is answered at once
             return now if isinstance(now, Answer) else done
-        answer: Answer = done
-        if word == "get" and answer.status == "OK" and not self.json and len(line) <= SHORT:
-            if len(self.plain) >= PLAIN:
-                self.plain.clear()
-            self.plain[line.encode()] = self.full(arguments[0])
-        return answer
+        return done
 
     def refusal(self, failure: Failure) -> Answer:
         error = failure.value
@@ -151,145 +165,6 @@ class Session:
                 return Answer(status="ERR cancelled the gateway gave up waiting for it")
         self.log.failure("Bug in a command", failure)
         return Answer(status=f"ERR internal {type(error).__name__}; the log has more")
-
-    # What the words mean
-
-    def do_help(self, word: str = "") -> Answer:
-        if not word:
-            rows = [Row(f"{f'{name} {usage.arguments}':{WIDE}}  {usage.about}",
-                        {"command": name, "arguments": usage.arguments, "about": usage.about, "role": usage.role})
-                    for name, usage in COMMANDS.items()]  # fmt: skip
-            return Answer(tuple(rows), f"OK {len(rows)}")
-        if (usage := COMMANDS.get(word.lower())) is None:
-            raise CommandError("unknown-command", f"{clip(word)}: no such command{nearest(word, COMMANDS)}")
-        text = f"{word.lower()} {usage.arguments}".rstrip() + f": {usage.about} ({usage.role})"
-        return Answer((Row(text, {"command": word.lower(), "arguments": usage.arguments, "about": usage.about,
-                                  "role": usage.role}),))  # fmt: skip
-
-    def do_version(self) -> Answer:
-        parts = {"device-gateway": release("device-gateway"), "python": platform.python_version(),
-                 "twisted": release("twisted")}  # fmt: skip
-        return Answer((Row(" ".join(f"{name} {number}" for name, number in parts.items()), parts),))
-
-    def do_status(self) -> Answer:
-        clock, states = self.hub.clock, [handle.status.state for handle in self.hub.devices.values()]
-        facts = {
-            "time": clock.written(clock.monotonic()),
-            "uptime": round(clock.monotonic(), 3),
-            "boot": clock.boot,
-            "synced": clock.now() is not None,
-            "devices": len(states),
-            "running": states.count("running"),
-            "names": len(self.names()),
-            "readings": self.hub.seq,
-            "sessions": self.commands.sessions,
-            "dropped": self.commands.dropped,
-            "errors": sum(tally.count for tally in self.hub.errors.values()),
-            **self.commands.facts,
-        }
-        return Answer(
-            tuple(Row(f"{key} {plain(fact)}", {key: fact}) for key, fact in facts.items()), f"OK {len(facts)}"
-        )
-
-    def do_devices(self, *patterns: str) -> Answer:
-        match, rows = matcher(patterns or ("*",)), []
-        for card, status in self.devices():
-            if match(card.name):
-                text = f"{card.name} {status.state} {card.driver} {card.where.replace(' ', '/') or '-'}"
-                data = {"name": card.name, "state": status.state, "driver": card.driver, "where": card.where,
-                        "reason": status.reason, "label": card.label, "identity": status.identity,
-                        "errors": {kind: count for kind, (count, _) in self.errors(card.name).items()}}  # fmt: skip
-                rows.append(Row(f"{text} {' '.join(status.reason.split()) or '-'}", data))
-        return Answer(tuple(rows), f"OK {len(rows)}")
-
-    def do_items(self, *patterns: str) -> Answer:
-        match = matcher([self.full(pattern) for pattern in patterns] or ("*",))
-        rows = [self.row(name, quantity) for name, quantity in sorted(self.names().items()) if match(name)]
-        return Answer(tuple(rows), f"OK {len(rows)}")
-
-    def do_count(self, *patterns: str) -> Answer:
-        return Answer(status=f"OK {len(self.readings(*map(self.full, patterns)))}")
-
-    def do_get(self, *patterns: str) -> Answer:
-        if len(patterns) == 1 and not GLOB.intersection(patterns[0]):
-            name = self.full(patterns[0])
-            if (reading := self.latest.get(name)) is not None:
-                return Answer((self.fresh(reading),))
-            return Answer((self.row(name, self.quantity(name)),))
-        names = self.names()
-        rows: dict[str, Row | Reading] = {}
-        for pattern in map(self.full, patterns):
-            if GLOB.intersection(pattern):
-                rows |= {reading.name: self.fresh(reading) for reading in self.readings(pattern)}
-            else:
-                rows[pattern] = self.row(pattern, names.get(pattern) or self.quantity(pattern))
-        return Answer(tuple(rows.values()), f"OK {len(rows)}")
-
-    def do_set(self, name: str, text: str) -> Answer | Deferred[Answer]:
-        name = self.full(name)
-        device, _, key = name.rpartition(".")
-        self.log.info("{who.name} at {who.origin}: set {name} {text}", who=self.who, name=name, text=clip(text))
-        if device == MANUAL:
-            self.manual.set(key, text)
-            return Answer()
-        quantity = self.quantity(name)
-        if not quantity.writable:
-            raise CommandError("denied", f"{name} is measured, not set")
-        return self.handle(device).write(quantity, parsed(quantity, text)).addCallback(lambda _: Answer())
-
-    def do_read(self, name: str) -> Deferred[Answer]:
-        name = self.full(name) if name not in self.hub.devices else name
-        device = name if name in self.hub.devices else name.rpartition(".")[0]
-        quantity = self.quantity(name) if name != device else None
-
-        def answer(_: object) -> Answer:
-            if quantity is not None:
-                return Answer((self.row(name, quantity),))
-            rows = tuple(map(self.fresh, self.readings(f"{device}.*")))
-            return Answer(rows, f"OK {len(rows)}")
-
-        return maybeDeferred(self.handle(device).read).addCallback(answer)
-
-    def do_delete(self, *keys: str) -> Answer:
-        patterns = [key.removeprefix(f"{MANUAL}.") for key in keys]
-        for pattern in patterns:
-            if "." in pattern:
-                raise CommandError("denied", f"{clip(pattern)}: only keys of `{MANUAL}` can be deleted")
-        gone = list(filter(matcher(patterns), self.manual.keys))
-        return Answer(status=f"OK {sum(map(self.manual.delete, gone))}")
-
-    def do_clear(self) -> Answer:
-        return Answer(status=f"OK {self.manual.clear()}")
-
-    def do_watch(self, *patterns: str) -> Answer:
-        if self.push is None:
-            raise CommandError("denied", "nothing can be pushed to you here")
-        wanted = tuple(map(self.full, patterns or ("*",)))
-        watched = tuple(dict.fromkeys(self.watched + wanted))
-        if len(watched) > PATTERNS:
-            raise CommandError("limit", f"{PATTERNS} patterns at most")
-        for pattern in wanted:
-            if not GLOB.intersection(pattern):
-                self.quantity(pattern, allow=MANUAL)
-        match = matcher(watched)
-        self.subscribe(watched)
-        return Answer(status=f"OK {sum(1 for name in self.names() if match(name))}")
-
-    def do_unwatch(self, *patterns: str) -> Answer:
-        self.settle()
-        gone = set(map(self.full, patterns)) or set(self.watched)
-        self.subscribe(tuple(pattern for pattern in self.watched if pattern not in gone))
-        return Answer(status=f"OK {len(self.watched)}")
-
-    def do_json(self, word: str = "on") -> Answer:
-        if word.lower() not in ("on", "off"):
-            raise CommandError("syntax", "usage: json [on|off]")
-        self.json = word.lower() == "on"
-        self.plain.clear()
-        return Answer()
-
-    def do_quit(self) -> Answer:
-        return Answer(status="OK bye", last=True)
 
     # What they are made of
 
@@ -337,15 +212,3 @@ class Session:
     def fresh(self, reading: Reading) -> Row | Reading:
         """The reading itself, or a row that says its time is up."""
         return Row(reading.columns("stale"), reading.data("stale")) if reading.stale() else reading
-
-
-def plain(fact: object) -> str:
-    return ("yes" if fact else "no") if isinstance(fact, bool) else " ".join(str(fact).split()) or "-"
-
-
-def release(distribution: str) -> str:
-    """The version that is installed, or "unknown" where only the source lies around."""
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return "unknown"

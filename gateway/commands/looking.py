@@ -1,0 +1,117 @@
+"""Commands that look: at the gateway, its devices and their newest readings."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from gateway.commands.grammar import COMMANDS, GLOB, Answer, CommandError, Row, clip, nearest
+from gateway.hub import matcher
+from gateway.reading import Reading
+
+if TYPE_CHECKING:
+    from gateway.commands.run import Session
+
+
+WIDE = max(len(f"{name} {usage.arguments}") for name, usage in COMMANDS.items())
+
+
+def do_help(me: Session, word: str = "") -> Answer:
+    if not word:
+        rows = [Row(f"{f'{name} {usage.arguments}':{WIDE}}  {usage.about}",
+                    {"command": name, "arguments": usage.arguments, "about": usage.about, "role": usage.role})
+                for name, usage in COMMANDS.items()]  # fmt: skip
+        return Answer(tuple(rows), f"OK {len(rows)}")
+    if (usage := COMMANDS.get(word.lower())) is None:
+        raise CommandError("unknown-command", f"{clip(word)}: no such command{nearest(word, COMMANDS)}")
+    text = f"{word.lower()} {usage.arguments}".rstrip() + f": {usage.about} ({usage.role})"
+    return Answer((Row(text, {"command": word.lower(), "arguments": usage.arguments, "about": usage.about,
+                              "role": usage.role}),))  # fmt: skip
+
+
+def do_version(me: Session) -> Answer:
+    parts = {"device-gateway": release("device-gateway"), "python": platform.python_version(),
+             "twisted": release("twisted")}  # fmt: skip
+    return Answer((Row(" ".join(f"{name} {number}" for name, number in parts.items()), parts),))
+
+
+def do_status(me: Session) -> Answer:
+    clock, states = me.hub.clock, [handle.status.state for handle in me.hub.devices.values()]
+    facts = {
+        "time": clock.written(clock.monotonic()),
+        "uptime": round(clock.monotonic(), 3),
+        "boot": clock.boot,
+        "synced": clock.now() is not None,
+        "devices": len(states),
+        "running": states.count("running"),
+        "names": len(me.names()),
+        "readings": me.hub.seq,
+        "sessions": me.commands.sessions,
+        "dropped": me.commands.dropped,
+        "errors": sum(tally.count for tally in me.hub.errors.values()),
+        **me.commands.facts,
+    }
+    return Answer(tuple(Row(f"{key} {plain(fact)}", {key: fact}) for key, fact in facts.items()), f"OK {len(facts)}")
+
+
+def do_devices(me: Session, *patterns: str) -> Answer:
+    match, rows = matcher(patterns or ("*",)), []
+    for card, status in me.devices():
+        if match(card.name):
+            text = f"{card.name} {status.state} {card.driver} {card.where.replace(' ', '/') or '-'}"
+            data = {"name": card.name, "state": status.state, "driver": card.driver, "where": card.where,
+                    "reason": status.reason, "label": card.label, "identity": status.identity,
+                    "errors": {kind: count for kind, (count, _) in me.errors(card.name).items()}}  # fmt: skip
+            rows.append(Row(f"{text} {' '.join(status.reason.split()) or '-'}", data))
+    return Answer(tuple(rows), f"OK {len(rows)}")
+
+
+def do_items(me: Session, *patterns: str) -> Answer:
+    match = matcher([me.full(pattern) for pattern in patterns] or ("*",))
+    rows = [me.row(name, quantity) for name, quantity in sorted(me.names().items()) if match(name)]
+    return Answer(tuple(rows), f"OK {len(rows)}")
+
+
+def do_count(me: Session, *patterns: str) -> Answer:
+    return Answer(status=f"OK {len(me.readings(*map(me.full, patterns)))}")
+
+
+def do_get(me: Session, *patterns: str) -> Answer:
+    if len(patterns) == 1 and not GLOB.intersection(patterns[0]):
+        name = me.full(patterns[0])
+        if (reading := me.latest.get(name)) is not None:
+            return Answer((me.fresh(reading),))
+        return Answer((me.row(name, me.quantity(name)),))
+    names = me.names()
+    rows: dict[str, Row | Reading] = {}
+    for pattern in map(me.full, patterns):
+        if GLOB.intersection(pattern):
+            rows |= {reading.name: me.fresh(reading) for reading in me.readings(pattern)}
+        else:
+            rows[pattern] = me.row(pattern, names.get(pattern) or me.quantity(pattern))
+    return Answer(tuple(rows.values()), f"OK {len(rows)}")
+
+
+def do_json(me: Session, word: str = "on") -> Answer:
+    if word.lower() not in ("on", "off"):
+        raise CommandError("syntax", "usage: json [on|off]")
+    me.json = word.lower() == "on"
+    me.plain.clear()
+    return Answer()
+
+
+def do_quit(me: Session) -> Answer:
+    return Answer(status="OK bye", last=True)
+
+
+def plain(fact: object) -> str:
+    return ("yes" if fact else "no") if isinstance(fact, bool) else " ".join(str(fact).split()) or "-"
+
+
+def release(distribution: str) -> str:
+    """The version that is installed, or "unknown" where only the source lies around."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "unknown"
