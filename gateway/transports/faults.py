@@ -1,0 +1,174 @@
+"""What can go wrong on the way between a device and the gateway, for whatever is emulated.
+
+``Faulty`` stands around any emulator, and is one itself: the transport sees the device through it.  Faults are of
+the wire and of the plug; no emulator knows of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from random import Random
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+
+from drivers.api import GPIO, I2C, SPI, Emulates, Link, NoAnswer, Serial, Sysfs
+
+LATE = 1.5  # seconds
+REMEMBERED = 64  # answers, of which the last is given again
+KINDS = {
+    "drop": "every other transfer is lost, and of what a serial device says one byte in each piece",
+    "corrupt": "in each answer one bit is wrong, not always the same",
+    "delay": f"answers come {LATE:g} s late",
+    "nack": "nobody answers",
+    "stuck": "the line is held: all bits read 0, a level stays as it is",
+    "unplug": "pulled out; what is plugged in again has just been switched on",
+    "wrong": "something else answers in its place",
+    "stale": "each answer is the one before it again",
+}
+OF: dict[type[Link], tuple[str, ...]] = {
+    I2C: tuple(KINDS),
+    Serial: tuple(KINDS),
+    SPI: ("corrupt", "stuck", "unplug", "wrong", "stale"),  # nobody acknowledges, and the clock is ours
+    GPIO: ("stuck",),
+    Sysfs: ("nack", "unplug", "stale"),
+}
+
+
+class Stranger:
+    """Something that is none of ours: a chip that acknowledges all and has something in each register, a modem
+    that talks.  It has no lines and no files."""
+
+    levels: dict[str, bool] = {}
+    files: dict[str, str] = {}
+
+    def __init__(self) -> None:
+        self.pointer, self.age = 0, 0.0
+
+    def transfer(self, write: bytes, read: int) -> bytes:
+        self.pointer = write[0] if write else self.pointer
+        return bytes((self.pointer + at) * 7 + 0x29 & 0xFF for at in range(read))
+
+    def receive(self, data: bytes) -> bytes:
+        return data + b"\r\nERROR\r\n"  # with its echo on
+
+    def tick(self, seconds: float) -> bytes:
+        before, self.age = self.age, self.age + seconds
+        return b"RING\r\n" if int(self.age) > int(before) else b""
+
+
+class Faulty:
+    """The device that *make* makes, with one thing wrong at a time, or nothing.  The same on every run."""
+
+    def __init__(self, clock: IReactorTime, link: Link, make: Callable[[], Emulates]) -> None:
+        self.clock, self.kinds, self.make = clock, OF[type(link)], make
+        self.emulator: Any = make()
+        self.stranger = Stranger()
+        self.dice = Random(1)
+        self.fault, self.until, self.count = "", inf, 0
+        self.last: dict[object, bytes] = {}
+        self.held: dict[str, Any] = {}
+        self.late: list[tuple[float, bytes]] = []
+
+    def begin(self, kind: str, seconds: float = inf) -> None:
+        """From now on *kind* is wrong, for so long.  "" ends what is.  ValueError for a kind that this link has not."""
+        if kind and kind not in self.kinds:
+            raise ValueError(f"no such fault here; there are {', '.join(self.kinds)}")
+        if kind == "unplug":
+            self.emulator = self.make()
+            self.last.clear()
+        self.held = dict(self.inside("levels") or self.inside("files"))
+        self.fault, self.until, self.count = kind, self.clock.seconds() + seconds, 0
+
+    @property
+    def kind(self) -> str:
+        """What is wrong now."""
+        if self.fault and self.clock.seconds() >= self.until:
+            self.fault = ""
+        return self.fault
+
+    @property
+    def plugged(self) -> bool:
+        return self.kind != "unplug"
+
+    @property
+    def delay(self) -> float:
+        """Seconds by which a transfer takes longer."""
+        return LATE if self.kind == "delay" else 0.0
+
+    def there(self) -> Any:
+        """Who answers.  Raises NoAnswer where that is nobody."""
+        self.count += 1
+        if self.kind in ("nack", "unplug") or (self.kind == "drop" and self.count % 2):
+            raise NoAnswer(f"emulated fault: {self.kind}")
+        return self.stranger if self.kind == "wrong" else self.emulator
+
+    # On a bus
+
+    def transfer(self, write: bytes, read: int) -> bytes:
+        answer: bytes = self.there().transfer(write, read)
+        return self.spoilt((write, read), answer)
+
+    # On a serial line
+
+    def receive(self, data: bytes) -> bytes:
+        if self.kind in ("nack", "unplug"):
+            return b""
+        return self.sent(data, (self.stranger if self.kind == "wrong" else self.emulator).receive(data))
+
+    def tick(self, seconds: float) -> bytes:
+        if not self.plugged:
+            return b""  # without power no time goes by
+        said: bytes = self.emulator.tick(seconds)
+        if self.kind == "wrong":
+            said = self.stranger.tick(seconds)
+        due = b"".join(data for at, data in self.late if at <= self.clock.seconds())
+        self.late = [(at, data) for at, data in self.late if at > self.clock.seconds()]
+        return due + self.sent("said", said)
+
+    def sent(self, key: object, data: bytes) -> bytes:
+        """What of *data* arrives at once."""
+        if not data or self.kind in ("nack", "unplug"):
+            return b""
+        if self.kind == "drop":
+            lost = self.dice.randrange(len(data))
+            return data[:lost] + data[lost + 1 :]
+        if self.kind == "delay":
+            self.late.append((self.clock.seconds() + LATE, data))
+            return b""
+        return self.spoilt(key, data)
+
+    def spoilt(self, key: object, data: bytes) -> bytes:
+        """*data* as it arrives; *key* stands for what was asked."""
+        if not data:
+            return b""
+        match self.kind:
+            case "corrupt":
+                bit = self.dice.randrange(len(data) * 8)
+                return (int.from_bytes(data) ^ 1 << bit).to_bytes(len(data))
+            case "stuck":
+                return bytes(len(data))
+            case "stale":
+                return self.last.get(key, data)
+            case "":
+                if len(self.last) >= REMEMBERED:
+                    self.last.clear()
+                self.last[key] = data
+        return data
+
+    # On GPIO lines, and in a folder of the kernel
+
+    @property
+    def levels(self) -> dict[str, bool]:
+        return self.held if self.kind == "stuck" else self.inside("levels")
+
+    @property
+    def files(self) -> dict[str, str]:
+        if self.kind == "unplug":
+            return {}
+        return self.held if self.kind == "stale" else self.inside("files")
+
+    def inside(self, what: str) -> dict[str, Any]:
+        found: dict[str, Any] = getattr(self.emulator, what, {})
+        return found

@@ -1,0 +1,185 @@
+"""Faults as the gateway meets them, one by one.  What drivers make of them is tested with the drivers."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from drivers import relay, sht31
+from drivers.api import GPIO, I2C, NoAnswer, Serial, Transfer
+from gateway.transports.emulated import EmulatedI2C, EmulatedSerial
+from gateway.transports.faults import KINDS, LATE, OF, Faulty
+from tests.gateway.transports.turning import Ear
+
+
+class Echo:
+    """Says a number each tick, and what it heard in capitals."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def receive(self, data: bytes) -> bytes:
+        return data.upper()
+
+    def tick(self, seconds: float) -> bytes:
+        self.number += 1
+        return b"%03d" % self.number
+
+
+def talker() -> tuple[Clock, Faulty]:
+    clock = Clock()
+    return clock, Faulty(clock, Serial(9600), Echo)
+
+
+def chip() -> tuple[Clock, Faulty]:
+    clock = Clock()
+    return clock, Faulty(clock, I2C((0x44,)), sht31.DRIVER.emulator)
+
+
+def measured(chip: Faulty) -> bytes:
+    chip.transfer(bytes.fromhex("2400"), 0)
+    return chip.transfer(b"", 6)
+
+
+def test_without_a_fault_it_is_the_device_itself() -> None:
+    clock, faulty = talker()
+    assert faulty.kind == "" and faulty.plugged and faulty.delay == 0
+    assert (faulty.receive(b"abc"), faulty.tick(0.1)) == (b"ABC", b"001")
+    assert measured(chip()[1]) == measured(chip()[1])
+
+
+def test_every_link_has_known_faults_and_no_others() -> None:
+    assert all(set(kinds) <= set(KINDS) for kinds in OF.values())
+    with pytest.raises(ValueError, match="there are stuck"):
+        Faulty(Clock(), relay.DRIVER.link, relay.DRIVER.emulator).begin("corrupt")
+    with pytest.raises(ValueError, match="drop, corrupt"):
+        talker()[1].begin("fire")
+
+
+def test_a_fault_ends_by_itself_or_when_told() -> None:
+    clock, faulty = talker()
+    faulty.begin("nack", 2.0)
+    clock.advance(1.9)
+    assert faulty.kind == "nack" and faulty.receive(b"abc") == b""
+    clock.advance(0.1)
+    assert faulty.kind == "" and faulty.receive(b"abc") == b"ABC"
+    faulty.begin("nack")
+    clock.advance(1e6)
+    assert faulty.kind == "nack"
+    faulty.begin("")
+    assert faulty.receive(b"abc") == b"ABC"
+
+
+def test_bytes_are_dropped_spoilt_and_held() -> None:
+    _, faulty = talker()
+    faulty.begin("drop")
+    assert {faulty.receive(b"abc") for _ in range(50)} == {b"AB", b"AC", b"BC"}
+    faulty.begin("corrupt")
+    for _ in range(50):
+        wrong = int.from_bytes(faulty.receive(b"abc")) ^ int.from_bytes(b"ABC")
+        assert wrong.bit_count() == 1
+    faulty.begin("stuck")
+    assert faulty.receive(b"abc") == bytes(3)
+
+
+def test_late_bytes_come_later_and_in_order() -> None:
+    clock, faulty = talker()
+    faulty.begin("delay")
+    assert faulty.receive(b"abc") == b"" == faulty.tick(0.1)
+    clock.advance(LATE - 0.1)
+    assert faulty.tick(0.1) == b""
+    clock.advance(0.1)
+    assert faulty.tick(0.1) == b"ABC001"
+
+
+def test_what_is_stale_was_true_before() -> None:
+    _, faulty = talker()
+    assert [faulty.tick(0.1), faulty.receive(b"a")] == [b"001", b"A"]
+    faulty.begin("stale")
+    assert [faulty.tick(0.1), faulty.tick(0.1), faulty.receive(b"a"), faulty.receive(b"b")] == [
+        b"001",
+        b"001",
+        b"A",
+        b"B",
+    ]
+    faulty.begin("")
+    assert faulty.tick(0.1) == b"004"
+
+
+def test_a_stranger_answers_and_the_device_keeps_its_state() -> None:
+    _, faulty = talker()
+    faulty.begin("wrong")
+    assert faulty.receive(b"abc") == b"abc\r\nERROR\r\n" and faulty.tick(1.0) == b"RING\r\n"
+    faulty.begin("")
+    assert faulty.tick(0.1) == b"002"
+
+
+def test_transfers_fail_every_other_time_or_each_time() -> None:
+    _, faulty = chip()
+    faulty.begin("drop")
+    seen = []
+    for _ in range(4):
+        try:
+            faulty.transfer(bytes.fromhex("2400"), 0)
+            seen.append("good")
+        except NoAnswer:
+            seen.append("lost")
+    assert seen == ["lost", "good", "lost", "good"]
+    faulty.begin("nack")
+    for _ in range(3):
+        with pytest.raises(NoAnswer, match="nack"):
+            faulty.transfer(b"", 6)
+
+
+def test_a_chip_that_was_unplugged_has_forgotten_all() -> None:
+    clock, faulty = chip()
+    before = faulty.emulator
+    faulty.begin("unplug", 1.0)
+    with pytest.raises(NoAnswer):
+        faulty.transfer(b"", 6)
+    clock.advance(1.0)
+    assert faulty.plugged and faulty.emulator is not before
+
+
+def test_a_bus_delivers_late() -> None:
+    clock, faulty = chip()
+    bus, answers = EmulatedI2C({0x44: faulty}, clock), list[bytes]()
+    bus.at(0x44).perform(Transfer(bytes.fromhex("2400"), 0))
+    faulty.begin("delay")
+    bus.at(0x44).perform(Transfer(b"", 6)).addCallback(answers.append)
+    clock.advance(LATE - 0.1)
+    assert not answers
+    clock.advance(0.1)
+    assert len(answers[0]) == 6
+
+
+def test_a_port_that_is_unplugged_hangs_up_and_cannot_be_opened() -> None:
+    from twisted.internet.protocol import Factory
+
+    clock, faulty = talker()
+    endpoint, ear, failed = EmulatedSerial(clock, faulty), Ear(), list[object]()
+    endpoint.connect(Factory.forProtocol(lambda: ear))
+    clock.advance(0.1)
+    assert ear.heard == b"001" and not ear.why
+    faulty.begin("unplug", 1.0)
+    clock.pump([0.1, 0.1])
+    assert ear.why
+    again: Deferred[object] = endpoint.connect(Factory.forProtocol(Ear))  # type: ignore[assignment]
+    again.addErrback(lambda failure: failed.append(failure.trap(NoAnswer)))
+    assert failed == [NoAnswer]
+    clock.advance(1.0)
+    ear = Ear()
+    endpoint.connect(Factory.forProtocol(lambda: ear))
+    clock.advance(0.1)
+    assert ear.heard == b"001"  # switched on anew
+
+
+def test_a_level_that_is_stuck_stays() -> None:
+    faulty = Faulty(Clock(), GPIO("in"), relay.DRIVER.emulator)
+    assert faulty.levels == {"line": False}
+    faulty.begin("stuck")
+    faulty.emulator.levels["line"] = True
+    assert faulty.levels == {"line": False}
+    faulty.begin("")
+    assert faulty.levels == {"line": True}
