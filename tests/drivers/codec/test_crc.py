@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drivers.codec.crc import crc8, negated8, sum16
+from drivers.codec.crc import crc8, crc16_modbus, negated8, sum16
 
 
 def test_crc8_as_sensirion_prints_it() -> None:
@@ -15,6 +15,11 @@ def test_crc8_as_the_catalogue_has_it() -> None:
 
 def test_crc8_without_a_start_value() -> None:
     assert crc8(b"\x68\x3a", init=0) == 0x7C  # Datasheet HTU21D, section "CRC checksum"
+
+
+def test_crc16_of_modbus() -> None:
+    assert crc16_modbus(bytes.fromhex("01 03 00 0A 00 02")) == 0x09E4  # and sent E4 09
+    assert crc16_modbus(b"123456789") == 0x4B37  # the catalogue's check value
 
 
 def test_sum16() -> None:
