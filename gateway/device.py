@@ -47,7 +47,7 @@ from gateway.run import Connection, Open, Ring, converse
 
 PATIENCE = 3  # measurements in a row that may fail before the device counts as lost
 PHASES = 4  # polls of one period are spread over so many moments of a second, so that those of one share a wakeup
-FIRST, LONGEST = 0.25, 30.0  # seconds between attempts: after the first failure, and at most
+FIRST, LONGEST = 0.25, 30.0  # seconds between attempts: after the first failure, and at most; no more than its period
 SILENCE = 10.0  # seconds: a device that speaks by itself is lost when silent for so long, or for three periods
 SLACK = 2.0  # seconds that a reading may be late before it is stale
 STOPPING = 0.5  # seconds that a device's output may take to reach its stop value
@@ -62,6 +62,7 @@ class Device(Service):
         period = plan.card.period
         self.silence = max(SILENCE, 3 * period)
         self.keeps = 3 * period + SLACK if period else inf
+        self.longest = min(LONGEST, max(FIRST, period or LONGEST))  # so long it may stay unnoticed that it is back
         self.told = Told(self.who, hub, Status(state="absent"))
         self.life = make_life(self.told)
         self.device: api.Device = plan.driver.device(plan.settings)
@@ -86,7 +87,7 @@ class Device(Service):
     def pause(self, attempts: int) -> float:
         """Seconds until the next attempt.  Counted here, since a hot-plug event begins anew."""
         self.tries += 1
-        return float(min(FIRST * 2 ** (min(self.tries, 20) - 1), LONGEST))
+        return min(FIRST * 2.0 ** (min(self.tries, 20) - 1), self.longest)
 
     # What the gateway asks
 
@@ -108,6 +109,8 @@ class Device(Service):
     def appeared(self) -> None:
         """Something was plugged in where this device belongs: try now, and soon again."""
         self.tries = 0
+        if (again := self.timers.pop("again", None)) is not None and again.active():
+            again.cancel()
         if self.running and self.connection is None:
             maybeDeferred(self.attempts.stopService).addCallback(self.again)
 
@@ -201,10 +204,21 @@ class Device(Service):
     def failed(self, error: Exception) -> None:
         self.hub.fail(self.who, error)
         if isinstance(error, WrongDevice):
-            self.life.refuse(str(error))
-            self.clock.callLater(0, self.attempts.stopService)  # it is in the middle of an attempt
+            self.refuse(error)
         else:
             self.life.failed(said(error))
+
+    def refuse(self, error: WrongDevice) -> None:
+        """Something else is there.  A person must look; and we do, too, as a bus does not tell of a chip exchanged."""
+        self.life.refuse(str(error))
+        self.clock.callLater(0, self.give_up)  # perhaps it is in the middle of an attempt
+
+    def give_up(self) -> None:
+        maybeDeferred(self.attempts.stopService).addCallback(self.look_later)
+
+    def look_later(self, result: object) -> None:
+        if self.running:
+            self.timers["again"] = self.clock.callLater(self.longest, self.appeared)
 
     def drop(self) -> None:
         """Close the connection; it no longer tells us."""
@@ -278,8 +292,7 @@ class Device(Service):
         self.failures += 1
         self.hub.fail(self.who, cast(Exception, failure.value))
         if isinstance(failure.value, WrongDevice):
-            self.life.refuse(str(failure.value))
-            self.attempts.stopService()
+            self.refuse(failure.value)
         elif self.failures >= PATIENCE:
             self.lose(failure.value)
 

@@ -1,4 +1,5 @@
-"""The life of a device as a table: absent, opening, identifying, running, lost and back again, or refused.
+"""The life of a device as a table: absent, opening, identifying, running, lost and back again, or refused, which it
+stays while somebody looks whether it is still the wrong one.
 
 What happens to a device is an input; what becomes of it is told to the hub.  Who makes things happen is ``device``.
 """
@@ -54,7 +55,7 @@ def build() -> Callable[[Told], Life]:
     absent, lost = machine.state("absent"), machine.state("lost")
     opening, reopening = machine.state("opening"), machine.state("reopening")
     identifying, reidentifying = machine.state("identifying"), machine.state("reidentifying")
-    running, refused = machine.state("running"), machine.state("refused")
+    running, refused, rechecking = machine.state("running"), machine.state("refused"), machine.state("rechecking")
 
     def missing(_: Life, told: Told, /, reason: str) -> None:
         told.tell("absent", reason)
@@ -83,17 +84,21 @@ def build() -> Callable[[Told], Life]:
 
     running.upon(Life.failed).to(lost)(gone)
 
-    for state in (identifying, reidentifying, running):
+    for state in (identifying, reidentifying, running, rechecking):
 
         @state.upon(Life.refuse).to(refused)
         def refuse(_: Life, told: Told, reason: str) -> None:
             told.hub.forget(told.name)
-            told.tell("refused", reason)
+            if (told.status.state, told.status.reason) != ("refused", reason):
+                told.tell("refused", reason)
 
-    refused.upon(Life.open).to(opening)(open)
+    refused.upon(Life.open).to(rechecking).returns(None)
     refused.upon(Life.failed).loop().returns(None)
+    rechecking.upon(Life.opened).loop().returns(None)
+    rechecking.upon(Life.identified).to(running)(identified)
+    rechecking.upon(Life.failed).to(absent)(missing)
 
-    for state in (absent, lost, opening, reopening, identifying, reidentifying, running, refused):
+    for state in (absent, lost, opening, reopening, identifying, reidentifying, running, refused, rechecking):
 
         @state.upon(Life.stop).to(absent)
         def stop(_: Life, told: Told) -> None:

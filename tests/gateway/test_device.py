@@ -187,7 +187,7 @@ def test_pauses_grow_and_are_bounded_and_appearing_begins_anew() -> None:
         (call,) = world.time.getDelayedCalls()
         pauses.append(call.getTime() - world.time.seconds())
         world.time.advance(pauses[-1])
-    assert pauses[0] == FIRST and pauses == sorted(pauses) and pauses[-1] == LONGEST
+    assert pauses[0] == FIRST and pauses == sorted(pauses) and pauses[-1] == world.device.plan.card.period < LONGEST
     world.device.appeared()
     (call,) = world.time.getDelayedCalls()
     assert call.getTime() - world.time.seconds() <= 0.3
@@ -235,12 +235,39 @@ def test_the_wrong_device_is_refused_until_something_appears() -> None:
     world.device.startService()
     world.time.advance(0)
     assert world.device.status.state == "refused" and "found b'Q'" in world.device.status.reason
-    world.time.advance(3600)
+    world.time.advance(9)
     assert len(world.wires) == 1
     world.works()
     world.device.appeared()
     world.time.advance(0.01)
     assert world.device.status.state == "running"
+    world.time.advance(3600)
+    assert len(world.wires) == 2
+
+
+@pytest.mark.parametrize("moment", ["at its start", "while it runs"])
+def test_the_wrong_device_is_looked_at_once_a_period_and_may_be_exchanged(moment: str) -> None:
+    world = World(Asked)
+    if moment == "while it runs":
+        world = running()
+        world.breaks(WrongDevice("expected a T, found b'Q'"))
+        world.time.pump([1.0] * 12)
+    else:
+        world.set(lambda operation: b"Q")
+        world.device.startService()
+        world.time.advance(0)
+    assert world.device.status.state == "refused" and world.hub.latest == {}
+    world.set(lambda operation: b"Q")
+    looked = len(world.wires)
+    world.time.pump([1.0] * 100)
+    assert world.device.status.state == "refused" and 9 <= len(world.wires) - looked <= 10
+    world.works()
+    world.time.pump([1.0] * 11)
+    assert world.device.status.state == "running" and world.value() == 20
+    done = list[object]()
+    world.device.stopService().addCallback(done.append)
+    world.time.advance(0)
+    assert done and world.time.getDelayedCalls() == []
 
 
 def test_stop_closes_and_leaves_no_timer() -> None:

@@ -25,9 +25,10 @@ WAYS = {
     "reopening": ("open", "opened", "identified", "failed", "open"),
     "reidentifying": ("open", "opened", "identified", "failed", "open", "opened"),
     "refused": ("open", "opened", "refuse"),
+    "rechecking": ("open", "opened", "refuse", "open"),
 }
 ARGUMENTS = {"failed": ("unplugged",), "refuse": ("found 0x58",), "identified": ("serial 7",)}
-SHOWN = {"reopening": "opening", "reidentifying": "identifying"}
+SHOWN = {"reopening": "opening", "reidentifying": "identifying", "rechecking": "refused"}
 
 
 def led(*words: str) -> tuple[Life, Told]:
@@ -65,3 +66,17 @@ def test_a_stop_leads_from_everywhere_to_absent(state: str) -> None:
     assert told.status.state == "absent"
     life.open()  # a device that was stopped may be started again
     assert told.status.state == "opening"
+
+
+def test_a_second_look_at_the_wrong_device_tells_only_what_is_new() -> None:
+    life, told = led("open", "opened", "refuse")
+    seen = list[str]()
+    told.hub.listen(lambda name, status: seen.append(f"{status.state} {status.reason}"))
+    for reason in ("found 0x58", "found 0x58", "found 0x61"):
+        life.open()
+        life.opened()
+        life.refuse(reason)
+    life.open()
+    life.opened()
+    life.identified("serial 7")
+    assert seen == ["refused found 0x61", "running "]
