@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -58,14 +59,43 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Points in their order, and the place to go on from, unless that was all."""
+class Run:
+    """Consecutive points of one boot as columns, in the order that was asked for.  Wall time is *offset* + ``ms``, in
+    milliseconds of Unix time; *offset* is None where a boot never learned it.  Buckets have no *seqs*."""
 
-    points: tuple[Point, ...]
+    boot: int
+    offset: int | None
+    ms: Sequence[int]
+    values: Sequence[Value]
+    seqs: Sequence[int] = ()
+    suspects: frozenset[int] = frozenset()  # places of the doubtful
+
+    def points(self) -> Iterator[Point]:
+        offset, known = self.offset, "unsynced" if self.offset is None else "good"
+        for at, (ms, value) in enumerate(zip(self.ms, self.values, strict=True)):
+            place = Place(self.boot, ms, self.seqs[at] if self.seqs else 0)
+            wall = None if offset is None else (offset + ms) / 1000
+            yield Point(place, wall, value, "suspect" if at in self.suspects else known)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What was asked for, and the place to go on from, unless that was all.  *kind* and *digits* say how its values
+    are written."""
+
+    runs: tuple[Run, ...]
     unit: str = ""
     digits: int = 0
-    kind: str = "float"
+    kind: Literal["float", "int", "flag", "choice", "text"] = "float"
     more: Place | None = None
+
+    def __len__(self) -> int:
+        return sum(len(run.ms) for run in self.runs)
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """One by one; whoever has many of them goes through ``runs``."""
+        return tuple(point for run in self.runs for point in run.points())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,101 @@
+"""What stays and what goes: hours are worked out from readings, and what is too old or too much is deleted."""
+
+from __future__ import annotations
+
+from gateway.history.buckets import HOUR, NEVER, Buckets
+from gateway.history.head import Series
+from gateway.history.past import Answering, Span
+from gateway.history.question import Question
+from gateway.history.store import Store, columns
+
+PLACES = ", ".join("?" * 15)
+ROWS = 100_000  # of events, and as many of deeds, that are kept
+FEW = 50  # blocks that go at once
+
+
+def roll(store: Store, boot: int, until: int | None) -> Answering[None]:
+    """Work out the hours of *boot* that are over at its millisecond *until*; None is: the boot is.  Those of a boot
+    that does not know the time wait."""
+    segments = store.segments.get(boot, [])
+    for at, (since, offset) in enumerate(segments):
+        begin, end = since if at else 0, segments[at + 1][0] if at + 1 < len(segments) else NEVER
+        for series in list(store.series.values()):
+            if not series.textual:
+                yield from hours(store, series, Span(boot, begin, end, offset, since), until)
+
+
+def hours(store: Store, series: Series, span: Span, until: int | None) -> Answering[None]:
+    """The hours of one series in one clock segment."""
+    assert span.offset is not None
+    key = series.id, span.boot, span.since
+    begin = max(span.start, store.rolled.get(key, span.start))
+    if until is None:  # the boot is over, and so is its last hour
+        (stop,) = store.db.execute(
+            "SELECT max(stop) FROM span WHERE series=? AND boot=?", (series.id, span.boot)
+        ).fetchone()
+        end = min(span.stop, (stop or 0) + 1)
+    else:
+        end = span.stop if span.stop < until else (until + span.offset) // HOUR * HOUR - span.offset
+    if begin >= end:
+        return
+    made = Buckets(store, Question(series.name, 0, 0, limit=NEVER), [series], HOUR, need="")
+    yield from made.span(series, Span(span.boot, begin, end, span.offset, span.since))
+    rows = [
+        (series.id, hour, span.boot, span.since, each.start, each.stop, each.n, *columns(each))
+        for hour, each in made.made.items()
+    ]
+    with store.writing():
+        store.db.executemany(f"INSERT OR REPLACE INTO hour VALUES ({PLACES})", rows)
+    store.rolled[key] = end
+
+
+def resume(store: Store, boot: int) -> None:
+    """Find out how far the hours of *boot* are."""
+    asked = "SELECT series, boot, since, max(hour) FROM hour WHERE boot=? GROUP BY series, boot, since"
+    with store.reading():
+        for series, _, since, hour in store.db.execute(asked, (boot,)).fetchall():
+            offset = dict(store.segments.get(boot, ())).get(since, 0)
+            store.rolled[series, boot, since] = hour * HOUR + HOUR - offset
+
+
+def trim(store: Store, before: float | None, most: int | None) -> Answering[None]:
+    """Delete readings of before *before* (Unix seconds), and the oldest while the database is larger than *most*
+    bytes.  Their hours stay."""
+    if before is not None:
+        for boot in sorted({*store.segments, *store.floors}):
+            for start, stop in old(store, boot, round(before * 1000)):
+                for series in list(store.series):
+                    yield
+                    with store.writing():
+                        drop(store, "series=? AND boot=? AND start>=? AND start<? AND stop<?",
+                             series, boot, start, stop, stop)  # fmt: skip
+    with store.writing():
+        for table in ("event", "deed"):
+            store.db.execute(f"DELETE FROM {table} WHERE id <= (SELECT max(id) FROM {table}) - {ROWS}")
+    while most is not None and store.size() > most:
+        yield
+        last = store.db.execute(f"SELECT id FROM block ORDER BY id LIMIT 1 OFFSET {FEW}").fetchone()
+        if last is None:
+            return
+        with store.writing():
+            drop(store, "block<?", last[0])
+
+
+def old(store: Store, boot: int, before: int) -> list[tuple[int, int]]:
+    """Which milliseconds of *boot* are of before *before* (milliseconds of Unix time)."""
+    segments = store.segments.get(boot, [])
+    if not segments:
+        return [(0, NEVER)] if boot != store.boot and store.floors[boot] < before else []
+    found = []
+    for at, (since, offset) in enumerate(segments):
+        end = segments[at + 1][0] if at + 1 < len(segments) else NEVER
+        if (stop := min(end, before - offset)) > (begin := since if at else 0):
+            found.append((begin, stop))
+    return found
+
+
+def drop(store: Store, where: str, *values: int) -> None:
+    """Delete the blocks that fit."""
+    rows = store.db.execute(f"SELECT series, boot, start, seq, block FROM span WHERE {where}", values).fetchall()
+    store.db.executemany("DELETE FROM span WHERE series=? AND boot=? AND start=? AND seq=?", [row[:4] for row in rows])
+    store.db.executemany("DELETE FROM block WHERE id=?", [row[4:] for row in rows])

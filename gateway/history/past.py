@@ -1,0 +1,86 @@
+"""Where readings lie in a store: spans of boots, blocks, and what is newer than both.  Nothing is kept here."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from gateway.history.block import Points, unpack
+from gateway.history.head import Head, Series
+from gateway.history.question import Question
+from gateway.history.store import Store
+
+R = TypeVar("R")
+Answering = Generator[None, None, R]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Milliseconds of a boot from *start* on and before *stop*; Unix time is *offset* above them."""
+
+    boot: int
+    start: int
+    stop: int
+    offset: int | None
+    since: int = 0
+
+
+def spans(store: Store, question: Question) -> list[Span]:
+    """Where the wall times of *question* lie, in the order of boots.  A boot that never learned the time stands behind
+    the last that was known before it."""
+    start, end = round(question.start * 1000), round(question.end * 1000)
+    if question.running:
+        return [Span(store.boot, start, end, None)]
+    found = []
+    for boot in sorted({*store.segments, *store.floors}):
+        if segments := store.segments.get(boot):
+            for at, (since, offset) in enumerate(segments):
+                begin = max(start - offset, since if at else 0)
+                stop = min(end - offset, segments[at + 1][0] if at + 1 < len(segments) else end - offset)
+                if begin < stop:
+                    found.append(Span(boot, begin, stop, offset, since))
+        elif start <= store.floors[boot] < end:
+            found.append(Span(boot, 0, 2**62, None))
+    return found
+
+
+def blocks(store: Store, series: int, span: Span, more: str = "n") -> Iterator[Any]:
+    """Columns of the blocks that may hold readings of *span*: start, stop, block, and *more*."""
+    before = "SELECT start FROM span WHERE series=? AND boot=? AND start<? ORDER BY start DESC LIMIT 1"
+    row = store.db.execute(before, (series, span.boot, span.start)).fetchone()
+    asked = (
+        f"SELECT start, stop, block, {more} FROM span "
+        "WHERE series=? AND boot=? AND start>=? AND start<? ORDER BY start, seq"
+    )
+    return store.db.execute(asked, (series, span.boot, row[0] if row else span.start, span.stop))
+
+
+def whole(store: Store, number: object, boot: int) -> Points | None:
+    """The points of the block called *number*; None when it is damaged, which is counted."""
+    (data,) = store.db.execute("SELECT data FROM block WHERE id=?", (number,)).fetchone() or (b"",)
+    try:
+        return unpack(data, boot)
+    except ValueError:
+        store.damaged += 1
+        return None
+
+
+def heads(store: Store, series: int) -> Iterator[Head]:
+    return (head for head in store.every() if head.series.id == series)
+
+
+def parts_of(store: Store, series: Series, span: Span, backwards: bool) -> Iterator[tuple[Series, Points, int, int]]:
+    """Runs of readings of one series in *span*.  Those of several series are merged by their first reading: they do
+    not overlap but where somebody changes the kind of a key to and fro."""
+    found: list[Any] = [*blocks(store, series.id, span)]
+    found += [head for head in heads(store, series.id) if head.boot == span.boot]
+    for each in reversed(found) if backwards else found:
+        if isinstance(each, Head):
+            points: Points | None = each.points(each.find(span.start), each.find(span.stop))
+        else:
+            points = whole(store, each[2], span.boot)
+        if points:
+            begin, end = points.find(span.start), points.find(span.stop)
+            if begin < end:
+                yield series, points, begin, end

@@ -1,0 +1,349 @@
+"""What is kept, and where: the log, the blocks it is packed into, hours, and what is newer than all of them.
+
+Everything here happens on one thread, and waits for the disk.  A batch of readings is in ``heads`` first, where
+questions find it; ``commit`` adds what is new to the log, and then it outlives us.  ``pack`` turns the log into blocks
+and forgets it.  When a commit fails nothing is lost but time: the same is tried again with the next.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from math import inf, isfinite
+from typing import Any
+
+import msgspec
+
+from drivers.api import Value
+from gateway.clock import Segment
+from gateway.history.block import SIZE, Points, Sum, pack, summed, unpack
+from gateway.history.file import MEMORY, PAGE, HistoryError, connect, told
+from gateway.history.head import MOST, Head, Series, together
+from gateway.reading import Reading, Readings
+
+FOREVER = 2**40  # milliseconds: a value that only its successor ends
+UNSAVED = 200_000  # readings that are remembered while nothing can be written
+PACKED = 50_000  # readings in the log that make it be packed, all of it
+SUMS = "n, total, low, high, first, last, area, held, growth"
+Statement = tuple[str, tuple[Any, ...]]
+Fresh = tuple[int, int, int, Value]  # series (below 0: suspect), milliseconds, number, value
+
+
+class Store:
+    """One database, and the readings that are not in it yet.  Every method raises HistoryError when the file fails."""
+
+    def __init__(self, path: str = MEMORY) -> None:
+        self.path = path
+        self.db = connect(path)
+        with self.reading():
+            rows = self.db.execute("SELECT id, name, kind, unit, digits, keeps FROM series")
+            self.series = {row[0]: Series(*row) for row in rows}
+            self.segments: dict[int, list[tuple[int, int]]] = {}  # boot -> (since, offset), in milliseconds
+            for boot, since, offset in self.db.execute("SELECT * FROM segment ORDER BY boot, since"):
+                self.segments.setdefault(boot, []).append((since, offset))
+            self.floors = {int(key): int(at) for key, at in self.db.execute(
+                "SELECT key, data FROM kept WHERE kind='floor'")}  # fmt: skip  # boot -> the last time known before it
+        self.heads: dict[str, Head] = {}  # of the running boot, by name
+        self.retired: list[Head] = []  # whose name has another kind of value now
+        self.fresh: list[Fresh] = []  # what no commit has written yet
+        self.queue: list[Statement] = []  # for the next commit
+        self.rolled: dict[tuple[int, int, int], int] = {}  # series, boot, segment -> until when its hours are made
+        self.rows: deque[tuple[int, int, int]] = deque()  # of the log: row, number of its last reading, how many
+        self.logged = self.lost = self.damaged = 0
+        self.boot = self.boots()
+        self.recover()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise told(error, self.path) from error
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """One transaction: all of it, or nothing."""
+        try:
+            self.db.execute("BEGIN")
+            yield
+            self.db.execute("COMMIT")
+        except BaseException as error:
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise told(error, self.path) from error
+            raise
+
+    def boots(self) -> int:
+        """The number of the last boot that left something here."""
+        with self.reading():
+            asked = "SELECT max(boot) FROM (SELECT max(boot) boot FROM log UNION SELECT max(boot) FROM segment)"
+            (last,) = self.db.execute(asked).fetchone()
+            row = self.db.execute("SELECT data FROM kept WHERE kind='gateway' AND key='boot'").fetchone()
+        return max(last or 0, int(row[0]) if row else 0)
+
+    def begin(self, boot: int) -> None:
+        """The readings that come now belong to *boot*."""
+        self.floors[boot] = self.known_until()
+        self.boot = boot
+        self.put("INSERT OR REPLACE INTO kept VALUES ('gateway', 'boot', ?)", b"%d" % boot)
+        self.put("INSERT OR REPLACE INTO kept VALUES ('floor', ?, ?)", str(boot), b"%d" % self.floors[boot])
+        self.commit()
+
+    def known_until(self) -> int:
+        """The latest time that the boots so far knew, in milliseconds of Unix time."""
+        floor = max(self.floors.values(), default=0)
+        asked = "SELECT max(stop) FROM span WHERE series=? AND boot=?"
+        for since, offset in self.segments.get(self.boot, ()):
+            stops = [self.db.execute(asked, (series, self.boot)).fetchone()[0] or 0 for series in self.series]
+            floor = max(floor, offset + max(since, *stops, 0))
+        return floor
+
+    def recover(self) -> None:
+        """Pack what the log of an earlier boot still holds."""
+        with self.reading():
+            rows = self.db.execute("SELECT id, boot, data FROM log ORDER BY id").fetchall()
+        for boot in sorted({row[1] for row in rows}):
+            self.boot = boot
+            self.replay([data for _, of, data in rows if of == boot])
+            self.rows.extend((number, -1, 0) for number, of, _ in rows if of == boot)
+            self.pack(everything=True)
+            self.heads.clear()
+        self.boot = self.boots()
+
+    def replay(self, batches: Iterable[bytes]) -> None:
+        """Take what the log says; what is in a block already is passed over."""
+        heads: dict[int, tuple[Head, int]] = {}
+        for data in batches:
+            for number, ms, seq, value, suspect in unbatched(data):
+                if number not in heads:
+                    made = self.heads[str(number)] = Head(self.series[number], None, self.boot, 0)
+                    heads[number] = made, self.packed_until(number)
+                head, until = heads[number]
+                if seq > until:
+                    if suspect:
+                        head.suspects.append(len(head.ms))
+                    head.ms.append(ms)
+                    head.seqs.append(seq)
+                    head.values.append(value)
+
+    def packed_until(self, series: int) -> int:
+        """The number of the last reading of this boot in a block."""
+        row = self.tail(series)
+        return row[1].more()[0][-1] if row else -1
+
+    # What comes
+
+    def take(self, batch: Iterable[Readings]) -> None:
+        """Remember readings of the running boot."""
+        heads, fresh = self.heads, self.fresh
+        for readings in batch:
+            ms = round(readings[0].monotonic * 1000)
+            for reading in readings:
+                head = heads.get(reading.name)
+                if head is None or head.quantity is not reading.quantity:
+                    head = self.head(reading)
+                value, seq, number = reading.value, reading.seq, head.number
+                if head.scale:
+                    try:
+                        value = round(value * head.scale)  # type: ignore[operator]
+                    except (OverflowError, ValueError):  # no number
+                        self.lost += 1
+                        continue
+                if reading.mark != "good":
+                    head.suspects.append(len(head.ms))
+                    number = -number
+                head.ms.append(ms)
+                head.seqs.append(seq)
+                head.values.append(value)
+                fresh.append((number, ms, seq, value))
+
+    def head(self, reading: Reading) -> Head:
+        """Where readings of this name and kind go."""
+        name, quantity = reading.name, reading.quantity
+        digits = quantity.digits if quantity.kind == "float" else 0
+        old = self.heads.get(name)
+        keeps = reading.until - reading.monotonic
+        key = name, quantity.kind, quantity.unit, digits
+        series = next((each for each in self.of(name) if (each.name, each.kind, each.unit, each.digits) == key), None)
+        if series is None or series.keeps != lasting(keeps):
+            number = series.id if series else max(self.series, default=0) + 1
+            series = self.series[number] = Series(number, *key, lasting(keeps))
+            put = "INSERT INTO series VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET keeps=excluded.keeps"
+            self.put(put, *(getattr(series, each) for each in ("id", "name", "kind", "unit", "digits", "keeps")))
+        if old is not None and old.series.id == series.id:  # the device was made anew, and nothing changed
+            old.series, old.quantity = series, quantity
+            return old
+        if old is not None and len(old.ms):
+            self.retired.append(old)
+        back = next((each for each in self.retired if each.series.id == series.id), None)
+        if back is not None:
+            self.retired.remove(back)
+            back.series, back.quantity = series, quantity
+        scale = 0 if series.textual else 10**digits
+        made = self.heads[name] = back or Head(series, quantity, self.boot, scale)
+        return made
+
+    def of(self, name: str) -> list[Series]:
+        """The series of this name."""
+        return [series for series in self.series.values() if series.name == name]
+
+    def put(self, statement: str, *values: Any) -> None:
+        """Have *statement* carried out with the next commit."""
+        self.queue.append((statement, values))
+
+    # What stays
+
+    def every(self) -> list[Head]:
+        return [*self.retired, *self.heads.values()]
+
+    def commit(self) -> int:
+        """Write what is new to the log.  How many readings these were; they and all before outlive us now."""
+        fresh = self.fresh
+        if not fresh and not self.queue:
+            return 0
+        try:
+            with self.writing():
+                for statement, values in self.queue:
+                    self.db.execute(statement, values)
+                if fresh:
+                    values = self.boot, batched(fresh)
+                    row = self.db.execute("INSERT INTO log (boot, data) VALUES (?, ?)", values).lastrowid
+        except HistoryError:
+            self.forget()
+            raise
+        self.queue.clear()
+        if fresh:
+            self.rows.append((row or 0, fresh[-1][2], len(fresh)))
+            self.logged += len(fresh)
+            self.fresh = []
+        return len(fresh)
+
+    def forget(self) -> None:
+        """Nothing can be written: let the oldest go before they are too many."""
+        if (over := len(self.fresh) - UNSAVED) > 0:
+            over += UNSAVED // 10
+            last = self.fresh[over - 1][2]
+            del self.fresh[:over]
+            self.lost += over
+            for head in self.every():
+                head.drop(bisect_right(head.seqs, last))
+        del self.queue[: max(0, len(self.queue) - UNSAVED)]
+
+    def pack(self, everything: bool = False) -> None:
+        """Put what is in the log into blocks: runs of ``SIZE``, or with *everything* all there is."""
+        if self.fresh:  # it could not be written, so neither can a block
+            return
+        done: list[tuple[Head, int]] = []
+        everything = everything or self.logged > PACKED
+        with self.writing():
+            for head in self.every():
+                count = 0
+                while count < len(head.ms) and (everything or len(head.ms) - count >= SIZE):
+                    end = self.cut(head, count)
+                    self.add(head.series, head.points(count, end), merge=everything)
+                    count = end
+                done.append((head, count))
+            first = min((head.seqs[count] for head, count in done if count < len(head.seqs)), default=inf)
+            gone = [row for row, last, _ in self.rows if last < first]
+            self.db.executemany("DELETE FROM log WHERE id=?", [(row,) for row in gone])
+        for head, count in done:
+            head.drop(count)
+        for _ in gone:
+            self.logged -= self.rows.popleft()[2]
+        self.retired = [head for head in self.retired if len(head.ms)]
+
+    def cut(self, head: Head, begin: int) -> int:
+        """Where the block that begins at *begin* ends: full, or where the clock was set."""
+        end = min(begin + SIZE, len(head.ms))
+        for since, _ in self.segments.get(self.boot, ())[1:]:
+            if head.ms[begin] < since <= head.ms[end - 1]:
+                return head.find(since)
+        return end
+
+    def add(self, series: Series, points: Points, merge: bool) -> None:
+        """Store one block.  A small one is stored together with the one before it, when that is not much larger: the
+        blocks of a slow series grow, and none is written again too often."""
+        while merge and (tail := self.tail(series.id, points.boot)) is not None:
+            key, before = tail
+            if len(before) + len(points) > SIZE or len(before) >= 2 * len(points):
+                break
+            if self.segment(points.boot, before.origin + before.ms[0]) != self.segment(points.boot, points.ms[0]):
+                break
+            points = together(before, points)
+            self.db.execute("DELETE FROM span WHERE series=? AND boot=? AND start=? AND seq=?", key[:4])
+            self.db.execute("DELETE FROM block WHERE id=?", key[4:])
+        data, sums = pack(points), () if series.textual else summed(points, 0, len(points), series.keeps)
+        row = self.db.execute("INSERT INTO block (series, data) VALUES (?, ?)", (series.id, data)).lastrowid
+        place, last = points.place(0), points.place(len(points) - 1)
+        head = (series.id, points.boot, place.ms, place.seq, last.ms, row, len(points))
+        tailing = columns(sums) if isinstance(sums, Sum) else (None,) * 8
+        self.db.execute(f"INSERT INTO span VALUES ({', '.join('?' * 15)})", head + tailing)
+
+    def tail(self, series: int, boot: int | None = None) -> tuple[tuple[int, ...], Points] | None:
+        """The last block of this series in a boot: its keys, and its points."""
+        asked = (
+            "SELECT span.series, boot, start, seq, block, data FROM span JOIN block ON block.id = block "
+            "WHERE span.series=? AND boot=? ORDER BY start DESC, seq DESC LIMIT 1"
+        )
+        row = self.db.execute(asked, (series, self.boot if boot is None else boot)).fetchone()
+        try:
+            return None if row is None else (row[:5], unpack(row[5], row[1]))
+        except ValueError:
+            self.damaged += 1
+            return None
+
+    # Time
+
+    def segment(self, boot: int, ms: int) -> int:
+        """Which segment of *boot* that millisecond belongs to."""
+        return max(0, bisect_right(self.segments.get(boot, []), (ms, MOST)) - 1)
+
+    def learn(self, segment: Segment) -> None:
+        """The clock was set."""
+        since, offset = round(segment.since * 1000), round(segment.offset * 1000)
+        self.segments.setdefault(segment.boot, []).append((since, offset))
+        self.put("INSERT OR REPLACE INTO segment VALUES (?, ?, ?)", segment.boot, since, offset)
+
+    def size(self) -> int:
+        """Bytes of the database that are in use."""
+        with self.reading():
+            (pages,), (free,) = (
+                self.db.execute(f"PRAGMA {each}").fetchone() for each in ("page_count", "freelist_count")
+            )
+        return int(pages - free) * PAGE
+
+    def close(self) -> None:
+        with self.reading():
+            self.db.close()
+
+
+def batched(fresh: Sequence[Fresh]) -> bytes:
+    """A row of the log.  Times and numbers are counted from the first: a row is written once a second for ever."""
+    _, ms, seq, _ = fresh[0]
+    flat: list[Any] = [ms, seq]
+    for number, at, each, value in fresh:
+        flat += number, at - ms, each - seq, value
+    return zlib.compress(msgspec.msgpack.encode(flat), 1)
+
+
+def unbatched(data: bytes) -> Iterator[tuple[int, int, int, int | float | str, bool]]:
+    """What ``batched`` made a row of, and whether each is suspect."""
+    ms, seq, *flat = msgspec.msgpack.decode(zlib.decompress(data))
+    for number, at, each, value in zip(*[iter(flat)] * 4, strict=True):
+        yield abs(number), at + ms, each + seq, value, number < 0
+
+
+def columns(made: Sum) -> tuple[float, ...]:
+    """The columns of a sum behind ``n``; a whole number that SQLite has no room for becomes a float."""
+    values = made.total, made.low, made.high, made.first, made.last, made.area, made.held, made.growth
+    return tuple(value if isinstance(value, float) or abs(value) < MOST else float(value) for value in values)
+
+
+def lasting(seconds: float) -> int:
+    """How long a reading holds, in milliseconds."""
+    return min(round(seconds * 1000), FOREVER) if isfinite(seconds) else FOREVER
