@@ -56,7 +56,7 @@ class Gateway(Service):
         self.commands.facts.update(pid=0, loads=1, config="")
         self.wall = WallTime(self.clock, reactor, config.time)
         self.hub.subscribe(self.wall.hear, "*.time")
-        self.hardware = Hardware(reactor, emulate)
+        self.hardware = Hardware(reactor, emulate, self.clock.monotonic, config.gpio, self.commands.facts)
         self.devices: dict[str, Device] = {}
         self.unwatch: dict[str, Callable[[], None]] = {}
         self.listeners = Listeners(reactor, self.commands.facts)

@@ -89,6 +89,7 @@ class Config:
     devices: tuple[Device, ...]
     drivers_folder: Path | None
     time: Literal["auto", "system", "synchronized"]
+    gpio: Literal["auto", "gpiod", "rpi"] = "auto"
     sysfs: str = "/sys"
     power: Mapping[int, Power] = field(default_factory=dict)  # by the number of the I2C bus
     warnings: tuple[Problem, ...] = ()
@@ -137,6 +138,7 @@ def parse(text: str, file: str, find: Find, names: Iterable[str]) -> Config:
         devices=read_devices(devices, find, tuple(names)) if devices else (),
         drivers_folder=Path(folder) if folder else None,
         time=gateway.take("time", notation.one_of(("auto", "system", "synchronized")), "auto"),
+        gpio=gateway.take("gpio", notation.one_of(("auto", "gpiod", "rpi")), "auto"),
         sysfs=gateway.take("sysfs", notation.path, "/sys"),
         power=dict(read_power(buses)) if buses else {},
     )

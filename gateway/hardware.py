@@ -6,7 +6,11 @@ A transport is imported when the first device needs it: pyserial, smbus2 and RPi
 from __future__ import annotations
 
 import tempfile
+import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,23 +24,32 @@ from gateway.config import Bus, Device, Endpoint, Lines, SerialPort
 from gateway.outputs import levels
 from gateway.plan import Plan
 from gateway.run import Connection, Direct, Fed, Lost, Open, Ring, direct, stream
+from gateway.transports.gpio import Board, Way, Wish
 
 if TYPE_CHECKING:
     from gateway.transports.emulated import PtyPort
-    from gateway.transports.gpio import GPIOChip
     from gateway.transports.hotplug import Hotplug
+    from gateway.transports.rpi import RPi
 
 
 class Hardware:
-    """All that devices are opened through."""
+    """All that devices are opened through.  *gpio* is the way to the GPIO lines; *facts* get what it came to be."""
 
     log = Logger()
 
-    def __init__(self, reactor: Any, emulate: bool) -> None:
-        self.reactor, self.emulate = reactor, emulate
+    def __init__(
+        self,
+        reactor: Any,
+        emulate: bool,
+        monotonic: Callable[[], float] = time.monotonic,
+        gpio: Way = "auto",
+        facts: dict[str, Any] | None = None,
+    ) -> None:
+        self.reactor, self.emulate, self.monotonic = reactor, emulate, monotonic
+        self.way_to_gpio, self.facts = gpio, {} if facts is None else facts
         self.buses: dict[int, Any] = {}
         self.emulated: dict[str, PtyPort] = {}  # device -> the port that stands for its own
-        self.chip: GPIOChip | None = None
+        self.board: Board | None = None
         self.hotplug: Hotplug | None = None
         self.folder: tempfile.TemporaryDirectory[str] | None = None
 
@@ -107,35 +120,41 @@ class Hardware:
 
     def lines(self, device: Device, where: Lines, plan: Plan, ring: Ring) -> Open:
         """Opens GPIO lines, an output with the level that its policy wants in the same call."""
-        link, chip = plan.driver.link, self.gpio(device)
+        link, board = plan.driver.link, self.gpio(device)
         assert isinstance(link, GPIO)
-
-        def opened(fed: Fed) -> Connection:
-            made = chip.open(
-                dict(where.lines),
-                link.direction,
-                initial=levels(plan) if link.direction == "out" else None,
-                pull=getattr(plan.settings, "pull", "none"),
-                debounce=getattr(plan.settings, "debounce", 0.0),
-                fed=fed,
-            )
-            return Direct(made, ring, made.close)
+        inward = link.direction == "in"
+        wish = partial(
+            Wish,
+            lines=dict(where.lines),
+            direction=link.direction,
+            pull=getattr(plan.settings, "pull", "none"),
+            debounce=getattr(plan.settings, "debounce", 0.0),
+            every=plan.card.period if inward else 0.0,
+            who=device.name,
+        )
 
         def open(fed: Fed, lost: Lost) -> Deferred[Connection]:
-            return execute(opened, fed)
+            def opened() -> Connection:
+                made = board.open(wish(initial=None if inward else levels(plan), fed=fed, lost=lost))
+                return Direct(made, ring, made.close)
+
+            return execute(opened)
 
         return open
 
-    def gpio(self, device: Device) -> GPIOChip:
-        from gateway.transports.gpio import GPIOChip
-
+    def gpio(self, device: Device) -> Board | RPi:
         if self.emulate:
             from gateway.transports.fake import FakeGPIO
+            from gateway.transports.rpi import RPi
 
-            return GPIOChip(self.reactor, FakeGPIO(self.reactor, cast(GPIOEmulator, device.driver.emulator())))
-        if self.chip is None:
-            self.chip = GPIOChip(self.reactor)
-        return self.chip
+            module = FakeGPIO(self.reactor, cast(GPIOEmulator, device.driver.emulator()))
+            return RPi(self.reactor, self.monotonic, module, defaultdict[str, int](count().__next__).__getitem__)
+        if self.board is None:
+            self.board = Board(self.reactor, self.monotonic, self.way_to_gpio, self.tell_gpio)
+        return self.board
+
+    def tell_gpio(self, about: str) -> None:
+        self.facts["gpio"] = about
 
     def release(self, name: str) -> None:
         """The device called *name* is gone."""

@@ -17,7 +17,7 @@ from gateway.notation import nearest
 USB = re.compile(r"(usb:[0-9a-f]{4}:[0-9a-f]{4})(:.+)?", re.IGNORECASE)
 BUS = re.compile(r"i2c:(\d+)((?:/(?:0x[0-9a-fA-F]+|[1-9]\d*)/[0-7])*)")
 SPI = re.compile(r"spi:(\d+)\.(\d+)")
-LINE = re.compile(r"gpio:[A-Za-z0-9_][A-Za-z0-9_.:/+-]*")
+LINE = re.compile(r"gpio:[A-Za-z0-9_]([ -~]*[!-~])?")  # a line's name may hold spaces and brackets
 LOOPBACK = re.compile(r"127(\.\d{1,3}){3}|::1|localhost")
 ADDRESSES = range(0x08, 0x78)  # the others are reserved: NXP UM10204, 3.1.12
 MULTIPLEXERS = range(0x70, 0x78)  # PCA9548A and its like
@@ -163,9 +163,9 @@ def address(known: tuple[int, ...]) -> Callable[[Any], int]:
 
 
 def gpio_line(value: Any) -> str:
-    """The name of a GPIO line, verbatim."""
+    """The name of a GPIO line, or the label of its chip and its number on it, verbatim."""
     if not isinstance(value, str) or not LINE.fullmatch(value):
-        raise ValueError(f'{value!r} is no GPIO line; write "gpio:GPIO17"')
+        raise ValueError(f'{value!r} is no GPIO line; write "gpio:GPIO17" or "gpio:pinctrl-bcm2835/17"')
     return value
 
 

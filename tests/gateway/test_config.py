@@ -354,7 +354,10 @@ MISTAKES = [
     ),
     # lines, policies
     (PUMP.replace("line", "# line"), '1: device.pump: `line` is missing, for example `line = "gpio:GPIO17"`'),
-    (PUMP.replace("gpio:GPIO17", "17"), "3: device.pump.line: '17' is no GPIO line; write \"gpio:GPIO17\""),
+    (
+        PUMP.replace("gpio:GPIO17", "17"),
+        "3: device.pump.line: '17' is no GPIO line; write \"gpio:GPIO17\" or \"gpio:pinctrl-bcm2835/17\"",
+    ),
     (PUMP + PUMP.replace("pump", "fan"), "6: device.fan.line: already used by device.pump (line 3)"),
     (
         '[device.b]\ndriver = "blind"\nup = "gpio:A"\ndown = "gpio:A"\nturns = 3\n',

@@ -1,4 +1,4 @@
-"""GPIO lines, with the stand-in for RPi.GPIO."""
+"""GPIO lines through RPi.GPIO's API, with the stand-in for it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from twisted.internet.task import Clock
 
 from drivers import button, relay
 from drivers.api import Edge, NoAnswer, SetLines
-from gateway.transports import gpio
+from gateway.transports import rpi
 from gateway.transports.emulated import TICK, Ticker
 from gateway.transports.fake import FakeGPIO
-from gateway.transports.gpio import GPIOChip, GPIOLines, pin
+from gateway.transports.gpio import Lines, Wish
+from gateway.transports.rpi import POLL, RPi, pin
 
 
 class Threads(Clock):
@@ -28,11 +29,11 @@ class World:
     def __init__(self, fake: FakeGPIO | None = None) -> None:
         self.clock = Threads()
         self.fake = fake or FakeGPIO()
-        self.chip = GPIOChip(self.clock, self.fake, self.clock.seconds)
+        self.board = RPi(self.clock, self.clock.seconds, self.fake)
         self.told = list[tuple[Edge, ...]]()
 
-    def open(self, direction: Any = "in", **settings: Any) -> GPIOLines:
-        return self.chip.open({"line": "gpio:GPIO17"}, direction, fed=self.told.append, **settings)
+    def open(self, direction: Any = "in", line: str = "gpio:GPIO17", **wished: Any) -> Lines:
+        return self.board.open(Wish(lines={"line": line}, direction=direction, fed=self.told.append, **wished))
 
     def heard(self) -> list[tuple[bool, float]]:
         """Level and time of each edge since the last look."""
@@ -41,12 +42,16 @@ class World:
         return told
 
 
-@pytest.mark.parametrize(("spec", "number"), [("gpio:GPIO17", 17), ("gpio:17", 17), ("GPIO:gpio4", 4)])
+@pytest.mark.parametrize(
+    ("spec", "number"), [("gpio:GPIO17", 17), ("gpio:17", 17), ("gpio:gpio4", 4), ("gpio:pinctrl-rp1/5", 5)]
+)
 def test_reads_lines(spec: str, number: int) -> None:
     assert pin(spec) == number
 
 
-@pytest.mark.parametrize("spec", ["gpio:", "GPIO17", "gpio:GPIO99", "gpio:GPIO17x", "gpio:-1", "i2c:1"])
+@pytest.mark.parametrize(
+    "spec", ["gpio:", "GPIO17", "gpio:GPIO99", "gpio:GPIO17x", "gpio:-1", "gpio:pinctrl-rp1/54", "gpio:x/5", "gpio:"]
+)
 def test_refuses_wrong_lines(spec: str) -> None:
     with pytest.raises(ValueError, match="write gpio:GPIO17"):
         pin(spec)
@@ -75,14 +80,14 @@ def test_edges_of_one_turn_come_together_and_are_bounded() -> None:
     world.heard()
 
     def wiggle() -> None:
-        for turn in range(1, 2 * gpio.EDGES + 1):
+        for turn in range(1, 2 * rpi.EDGES + 1):
             world.fake.drive(17, bool(turn % 2))
 
     thread = threading.Thread(target=wiggle)
     thread.start()
     thread.join()
     assert len(world.clock.getDelayedCalls()) == 1
-    assert len(world.heard()) == gpio.EDGES and lines.dropped == gpio.EDGES
+    assert len(world.heard()) == rpi.EDGES and lines.dropped == rpi.EDGES
 
 
 def test_a_bouncing_line_is_told_when_it_has_settled() -> None:
@@ -139,8 +144,8 @@ def test_an_output_begins_at_its_level_in_one_call() -> None:
     assert world.heard() == [(True, 0.0)]
     lines.perform(SetLines((("line", False),)))
     assert world.fake.level(17) is False
-    lines.close({"line": True})
-    assert world.fake.level(17) is True and world.fake.directions == {17: FakeGPIO.OUT}
+    lines.close()
+    assert world.fake.level(17) is False and world.fake.directions == {17: FakeGPIO.OUT}  # an input would float
 
 
 def test_hands_off_keeps_the_level() -> None:
@@ -149,7 +154,7 @@ def test_hands_off_keeps_the_level() -> None:
     lines = world.open("out", initial=None)
     assert world.fake.calls == [("setup", 17, FakeGPIO.OUT, None)]  # type: ignore[attr-defined]
     assert world.heard() == [(True, 0.0)]
-    lines.close(None)
+    lines.close()
     assert len(world.fake.calls) == 1 and world.fake.level(17) is True  # type: ignore[attr-defined]
 
 
@@ -161,7 +166,7 @@ def test_a_line_belongs_to_one_device() -> None:
     lines.close()
     world.open("out", initial={"line": False}).close()
     with pytest.raises(NoAnswer, match="GPIO5 is used"):
-        world.chip.open({"a": "gpio:5", "b": "gpio:GPIO5"}, "out")
+        world.board.open(Wish(lines={"a": "gpio:5", "b": "gpio:GPIO5"}, direction="out"))
 
 
 def test_trouble_has_words(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,37 +185,85 @@ def test_trouble_has_words(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "closed" in str(got[1].value)
     monkeypatch.setattr(world.fake, "setup", busy)
     with pytest.raises(NoAnswer, match="GPIO4: 'GPIO busy'"):
-        world.chip.open({"line": "gpio:4"}, "in")
+        world.open(line="gpio:4")
 
 
-def test_lines_that_could_not_all_be_had_are_free_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """RPi.GPIO on a kernel of 6.6 or later: a line can be set up, but has no edges."""
+def test_lines_that_could_not_be_had_are_free_again(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
 
-    def no_edges(*args: Any, **settings: Any) -> None:
-        raise RuntimeError("Failed to add edge detection")
+    def broken(channel: int) -> int:
+        raise OSError("no such line")
 
-    with monkeypatch.context() as broken:
-        broken.setattr(world.fake, "add_event_detect", no_edges)
+    with monkeypatch.context() as trouble:
+        trouble.setattr(world.fake, "input", broken)
         for _ in range(2):
-            with pytest.raises(NoAnswer, match="GPIO17: Failed to add edge detection"):
+            with pytest.raises(NoAnswer, match="GPIO17: no such line"):
                 world.open()
     assert world.fake.directions == {} and world.heard() == []
     world.open()
     assert world.heard() == [(False, 0.0)]
 
 
+class Deaf(FakeGPIO):
+    """RPi.GPIO on a kernel of 6.6 or later: a line can be set up, but has no edges."""
+
+    def add_event_detect(self, *args: Any, **settings: Any) -> None:
+        raise RuntimeError("Failed to add edge detection")
+
+
+def test_lines_without_edges_are_looked_at() -> None:
+    world = World(Deaf())
+    assert "polled" not in world.board.about()
+    lines = world.open()
+    assert world.heard() == [(False, 0.0)] and "inputs are polled" in world.board.about()
+    world.fake.loose[17] = True
+    world.clock.advance(POLL)
+    assert world.heard() == [(True, POLL)]
+    world.clock.advance(POLL)
+    assert world.heard() == []
+    lines.close()
+    assert not world.clock.getDelayedCalls()
+
+
+def test_a_bouncing_line_without_edges() -> None:
+    world = World(Deaf())
+    world.open(debounce=2 * POLL)
+    world.heard()
+    for level in (True, False, True, True, True):
+        world.fake.loose[17] = level
+        world.clock.advance(POLL)
+    assert world.heard() == [(True, 3 * POLL)]
+
+
+def test_levels_are_told_again_where_that_is_wished() -> None:
+    world = World()
+    lines = world.open(every=10.0)
+    assert world.heard() == [(False, 0.0)]
+    world.clock.advance(10)
+    assert world.heard() == [(False, 10.0)]
+    lines.close()
+    assert not world.clock.getDelayedCalls()
+
+
+def test_an_edge_before_the_first_turn_is_told_behind_the_level() -> None:
+    world = World()
+    world.open()
+    world.fake.drive(17, True)
+    assert world.heard() == [(False, 0.0), (True, 0.0)]
+
+
 def test_without_a_board_it_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "RPi", None)
     with pytest.raises(NoAnswer, match=r"install device-gateway\[rpi-lgpio\]"):
-        GPIOChip(Threads()).open({"line": "gpio:4"}, "in")
+        RPi(Threads()).about()
 
 
 def test_an_emulated_button_presses_itself() -> None:
     clock = Threads()
-    chip = GPIOChip(clock, FakeGPIO(clock, button.Emulator()), clock.seconds)
+    board = RPi(clock, clock.seconds, FakeGPIO(clock, button.Emulator()))
     told, device = list[Any](), button.Button(button.Settings())
-    lines = chip.open({"line": "gpio:GPIO27"}, "in", pull="up", fed=lambda edges: told.extend(device.feed(edges)))
+    wish = Wish(lines={"line": "gpio:27"}, direction="in", pull="up", fed=lambda edges: told.extend(device.feed(edges)))
+    lines = board.open(wish)
     clock.pump([TICK] * 51)
     assert [sample[button.STATE] for sample in told] == [False, True, False]
     assert told[-1][button.COUNT] == 1
@@ -220,7 +273,8 @@ def test_an_emulated_button_presses_itself() -> None:
 
 def test_an_emulated_relay_keeps_what_it_is_told() -> None:
     clock, emulator = Threads(), relay.Emulator()
-    lines = GPIOChip(clock, FakeGPIO(clock, emulator)).open({"line": "gpio:GPIO17"}, "out", initial={"line": True})
+    board = RPi(clock, clock.seconds, FakeGPIO(clock, emulator))
+    lines = board.open(Wish(lines={"line": "gpio:GPIO17"}, direction="out", initial={"line": True}))
     assert emulator.levels == {"line": True}
     lines.perform(SetLines((("line", False),)))
     assert emulator.levels == {"line": False}
