@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from struct import error as StructError
 
 from drivers.api import ModbusEmulator
@@ -101,13 +101,14 @@ class Units:
         return answers
 
     def respond(self, unit: int, pdu: bytes) -> bytes:
-        emulator = self.units.get(unit)
-        return sealed(unit, emulator.answer(pdu)) if emulator is not None else b""
+        if (emulator := self.units.get(unit)) is None:
+            return b""
+        frame = sealed(unit, emulator.answer(pdu))
+        wire: Callable[[bytes, bytes], bytes] | None = getattr(emulator, "wire", None)  # where frames come to harm
+        return frame if wire is None else wire(pdu, frame)
 
     def tick(self, seconds: float) -> bytes:
-        for emulator in list(self.units.values()):
-            emulator.tick(seconds)
-        return b""
+        return b"".join(emulator.tick(seconds) for emulator in list(self.units.values()))
 
 
 def length(heard: bytes) -> int:

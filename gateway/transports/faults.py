@@ -13,7 +13,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
-from drivers.api import GPIO, I2C, SPI, Emulates, Link, NoAnswer, Serial, Sysfs
+from drivers.api import GPIO, I2C, SPI, Emulates, Link, Modbus, NoAnswer, Serial, Sysfs
 
 LATE = 1.5  # seconds
 REMEMBERED = 64  # answers, of which the last is given again
@@ -30,18 +30,16 @@ KINDS = {
 OF: dict[type[Link], tuple[str, ...]] = {
     I2C: tuple(KINDS),
     Serial: tuple(KINDS),
+    Modbus: tuple(KINDS),
     SPI: ("corrupt", "stuck", "unplug", "wrong", "stale"),  # nobody acknowledges, and the clock is ours
     GPIO: ("stuck",),
-    Sysfs: ("nack", "unplug", "stale"),
+    Sysfs: ("unplug", "stale"),
 }
 
 
 class Stranger:
     """Something that is none of ours: a chip that acknowledges all and has something in each register, a modem
-    that talks.  It has no lines and no files."""
-
-    levels: dict[str, bool] = {}
-    files: dict[str, str] = {}
+    that talks, a Modbus unit that has other registers."""
 
     def __init__(self) -> None:
         self.pointer, self.age = 0, 0.0
@@ -52,6 +50,9 @@ class Stranger:
 
     def receive(self, data: bytes) -> bytes:
         return data + b"\r\nERROR\r\n"  # with its echo on
+
+    def answer(self, pdu: bytes) -> bytes:
+        return bytes((pdu[0] | 0x80, 2))
 
     def tick(self, seconds: float) -> bytes:
         before, self.age = self.age, self.age + seconds
@@ -126,6 +127,14 @@ class Faulty:
         due = b"".join(data for at, data in self.late if at <= self.clock.seconds())
         self.late = [(at, data) for at, data in self.late if at > self.clock.seconds()]
         return due + self.sent("said", said)
+
+    def answer(self, pdu: bytes) -> bytes:
+        """On a Modbus line, which passes the whole frame through ``wire``."""
+        answer: bytes = (self.stranger if self.kind == "wrong" else self.emulator).answer(pdu)
+        return answer
+
+    def wire(self, pdu: bytes, frame: bytes) -> bytes:
+        return self.sent(pdu, frame)
 
     def sent(self, key: object, data: bytes) -> bytes:
         """What of *data* arrives at once."""

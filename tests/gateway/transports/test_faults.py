@@ -7,7 +7,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from drivers import relay, sht31
-from drivers.api import GPIO, I2C, NoAnswer, Serial, Transfer
+from drivers.api import GPIO, I2C, Modbus, NoAnswer, Serial, Sysfs, Transfer
+from drivers.codec.crc import crc16_modbus
+from drivers.codec.modbus import sealed
+from drivers.codec.modbus_slave import Slave, Units
 from gateway.transports.emulated import EmulatedI2C, EmulatedSerial
 from gateway.transports.faults import KINDS, LATE, OF, Faulty
 from tests.gateway.transports.turning import Ear
@@ -173,6 +176,48 @@ def test_a_port_that_is_unplugged_hangs_up_and_cannot_be_opened() -> None:
     endpoint.connect(Factory.forProtocol(lambda: ear))
     clock.advance(0.1)
     assert ear.heard == b"001"  # switched on anew
+
+
+def test_frames_of_a_modbus_unit_come_to_harm_on_the_line_and_those_of_others_do_not() -> None:
+    clock = Clock()
+    faulty = Faulty(clock, Modbus(), lambda: Slave(holding={0: 7}))
+    line = Units({1: faulty, 2: Slave(holding={0: 7})})
+
+    def asked(unit: int) -> bytes:
+        return line.receive(sealed(unit, bytes.fromhex("03 0000 0001")))
+
+    whole = sealed(1, bytes.fromhex("03 02 0007"))
+    assert asked(1) == whole and asked(2) == sealed(2, bytes.fromhex("03 02 0007"))
+    seen = {}
+    for kind in OF[Modbus]:
+        faulty.begin(kind)
+        seen[kind] = asked(1)
+        assert asked(2) == sealed(2, bytes.fromhex("03 02 0007")), kind
+    assert seen["wrong"] == sealed(1, bytes.fromhex("83 02"))
+    assert [kind for kind, frame in seen.items() if not frame] == ["delay", "nack", "unplug"]
+    assert len(seen["drop"]) == len(whole) - 1 and seen["stuck"] == bytes(7)
+    assert seen["corrupt"] != whole and crc16_modbus(seen["corrupt"])
+    faulty.begin("delay")
+    asked(1)
+    clock.advance(LATE)
+    assert line.tick(LATE) == 2 * whole  # what was late before is still on its way
+
+
+def test_a_folder_is_gone_or_stays_as_it_was() -> None:
+    class Files:
+        files = {"temp": "20"}
+
+        def tick(self, seconds: float) -> bytes:
+            return b""
+
+    faulty = Faulty(Clock(), Sysfs("class/hwmon/hwmon*", "hwmon"), Files)
+    faulty.begin("stale")
+    faulty.emulator.files = {"temp": "21"}
+    assert faulty.files == {"temp": "20"}
+    faulty.begin("unplug")
+    assert faulty.files == {}
+    faulty.begin("")
+    assert faulty.files == {"temp": "20"}  # switched on anew
 
 
 def test_a_level_that_is_stuck_stays() -> None:
