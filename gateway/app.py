@@ -57,6 +57,7 @@ class Gateway(Service):
         self.wall = WallTime(self.clock, reactor, config.time)
         self.hub.subscribe(self.wall.hear, "*.time")
         self.hardware = Hardware(reactor, emulate, self.clock.monotonic, config.gpio, self.commands.facts)
+        self.hardware.buses.configure(config, emulate)
         self.devices: dict[str, Device] = {}
         self.unwatch: dict[str, Callable[[], None]] = {}
         self.listeners = Listeners(reactor, self.commands.facts)
@@ -88,7 +89,7 @@ class Gateway(Service):
     def tell_watchdog(self) -> None:
         """A sign of life, from a turn of the reactor in which no bus thread owes an answer that it owed last time.
         A bus that hangs is `stuck` then, and visible, and no reason to restart everything else."""
-        owed = self.hardware.owed()
+        owed = self.hardware.buses.owed()
         if not owed & self.owed:
             notify("WATCHDOG=1")
         self.owed = owed
@@ -132,11 +133,12 @@ class Gateway(Service):
         if "tcp" in fresh and "http" not in fresh:
             fresh.append("http")  # its page shows the query port
         done = DeferredList([self.listeners.close(*fresh), *map(self.remove, gone)], consumeErrors=True)
-        done.addCallback(lambda _: self.hardware.close_buses(new.devices))
+        done.addCallback(lambda _: self.hardware.buses.keep(new.devices))
 
         def start(_: object) -> Deferred[Any]:
             if not self.running:  # stopped meanwhile
                 return succeed(None)
+            self.hardware.buses.configure(new, self.emulate)
             for name, device in after.items():
                 if name not in self.devices:
                     self.add(device)

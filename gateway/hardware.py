@@ -8,19 +8,20 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from twisted.internet.defer import Deferred, DeferredList, execute, fail, maybeDeferred
+from twisted.internet.defer import Deferred, execute, fail
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import Logger
 
 from drivers.api import GPIO, GPIOEmulator, NoAnswer, Serial, SerialEmulator
-from gateway.config import Bus, Device, Endpoint, Lines, SerialPort
+from gateway.buses import Buses
+from gateway.config import Bus, Device, Endpoint, Folder, Lines, Select, SerialPort
 from gateway.outputs import levels
 from gateway.plan import Plan
 from gateway.run import Connection, Direct, Fed, Lost, Open, Ring, direct, stream
@@ -47,7 +48,7 @@ class Hardware:
     ) -> None:
         self.reactor, self.emulate, self.monotonic = reactor, emulate, monotonic
         self.way_to_gpio, self.facts = gpio, {} if facts is None else facts
-        self.buses: dict[int, Any] = {}
+        self.buses = Buses(reactor, self.facts, lambda wish: self.lines_of_board().open(wish))
         self.emulated: dict[str, PtyPort] = {}  # device -> the port that stands for its own
         self.board: Board | None = None
         self.hotplug: Hotplug | None = None
@@ -67,8 +68,8 @@ class Hardware:
         match device.where:
             case SerialPort() | Endpoint() as where:
                 return stream(self.endpoint(device, where), self.reactor, ring)
-            case Bus() as where:
-                return direct(self.bus(device, where).at(where.address, where.mux), ring)
+            case Bus() | Select() | Folder():
+                return direct(self.buses.at(device, device.driver.emulator if self.emulate else None), ring)
             case Lines() as where:
                 return self.lines(device, where, plan, ring)
 
@@ -79,7 +80,7 @@ class Hardware:
         elif isinstance(device.where, SerialPort) and device.enabled:
             path = device.where.path
         else:
-            return lambda: None
+            return self.buses.watch(device, appeared)
         if self.hotplug is None:
             from gateway.transports.hotplug import Hotplug
 
@@ -105,18 +106,6 @@ class Hardware:
         emulator = cast(SerialEmulator, device.driver.emulator())
         port = self.emulated[device.name] = PtyPort(self.reactor, emulator, str(Path(self.folder.name) / device.name))
         return port.link
-
-    def bus(self, device: Device, where: Bus) -> Any:
-        if self.emulate:
-            from gateway.transports.emulated import EmulatedI2C
-
-            bus = self.buses.setdefault(where.number, EmulatedI2C({}, self.reactor))
-            bus.chips[where.mux, where.address] = device.driver.emulator()
-        elif where.number not in self.buses:
-            from gateway.transports.i2c import I2CBus
-
-            self.buses[where.number] = I2CBus(self.reactor, f"/dev/i2c-{where.number}")
-        return self.buses[where.number]
 
     def lines(self, device: Device, where: Lines, plan: Plan, ring: Ring) -> Open:
         """Opens GPIO lines, an output with the level that its policy wants in the same call."""
@@ -149,6 +138,9 @@ class Hardware:
 
             module = FakeGPIO(self.reactor, cast(GPIOEmulator, device.driver.emulator()))
             return RPi(self.reactor, self.monotonic, module, defaultdict[str, int](count().__next__).__getitem__)
+        return self.lines_of_board()
+
+    def lines_of_board(self) -> Board:
         if self.board is None:
             self.board = Board(self.reactor, self.monotonic, self.way_to_gpio, self.tell_gpio)
         return self.board
@@ -160,6 +152,7 @@ class Hardware:
         """The device called *name* is gone."""
         if (port := self.emulated.pop(name, None)) is not None:
             port.close()
+        self.buses.release(name)
 
     def close(self) -> Deferred[Any]:
         """Close all; fires when the threads of the buses have ended."""
@@ -169,18 +162,7 @@ class Hardware:
             self.hotplug.close()
         if self.folder is not None:
             self.folder.cleanup()
-        return self.close_buses(())
-
-    def close_buses(self, devices: Iterable[Device]) -> Deferred[Any]:
-        """Close the buses that none of *devices* needs."""
-        needed = {device.where.number for device in devices if device.enabled and isinstance(device.where, Bus)}
-        idle = [self.buses.pop(number) for number in list(self.buses) if number not in needed]
-        return DeferredList([maybeDeferred(bus.close) for bus in idle if not self.emulate])
-
-    def owed(self) -> set[object]:
-        """The transfers under way, but for those of a bus that is known to be stuck."""
-        buses = () if self.emulate else self.buses.values()
-        return {bus.running for bus in buses if bus.running is not None and not bus.stuck}
+        return self.buses.close()
 
 
 def closed(reason: str) -> Open:

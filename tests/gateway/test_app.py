@@ -10,7 +10,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from gateway import app, catalog, config
-from gateway.transports.i2c import I2CBus, Job
+from gateway.transports.i2c import I2CBus
+from gateway.transports.queue import Job
 
 TEXT = '[device.pump]\ndriver = "relay"\nline = "gpio:GPIO17"\n[device.attic]\ndriver = "sht31"\nbus = "i2c:1"\n'
 
@@ -111,7 +112,7 @@ def test_watchdog_hears_nothing_while_a_thread_owes_an_answer(monkeypatch: pytes
     gateway, reactor = made("")
     del told[:]
     bus = I2CBus(reactor, "/dev/i2c-1")
-    gateway.hardware.emulate, gateway.hardware.buses[1] = False, bus
+    gateway.hardware.buses.open["i2c", 1] = bus
     gateway.tell_watchdog()
     gateway.tell_watchdog()
     assert told == ["WATCHDOG=1"] * 2
