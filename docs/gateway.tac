@@ -16,12 +16,14 @@ from gateway.cli import load
 
 path = Path(os.environ.get("GATEWAY_CONFIG", "/etc/gateway/gateway.toml"))
 
+folder = state_folder()
 application = Application("gateway")
 service = make_service(
     reactor,
     load(path),
     time.monotonic,
-    boot=next_boot(state_folder()),
+    boot=next_boot(folder),
     load=lambda: load(path),
+    folder=folder,
 )
 service.setServiceParent(application)

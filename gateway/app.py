@@ -27,6 +27,7 @@ from gateway.manual import Manual
 from gateway.plan import planned
 from gateway.run import Ring
 from gateway.systemd import notify, watchdog
+from gateway.timesource import last_known
 from gateway.walltime import WallTime
 
 STOP = 1.8  # seconds that a clean stop may take
@@ -34,7 +35,7 @@ LISTENERS = ("tcp", "http", "irc")
 
 
 class Gateway(Service):
-    """Everything that runs.  *load* reads the configuration anew, at SIGHUP."""
+    """Everything that runs.  *load* reads the configuration anew, at SIGHUP; in *folder* lies what outlives us."""
 
     log = Logger()
 
@@ -47,15 +48,18 @@ class Gateway(Service):
         boot: int = 1,
         emulate: bool = False,
         load: Callable[[], Config] | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.reactor, self.config, self.emulate, self.load = reactor, config, emulate, load
-        began = monotonic()
-        self.clock = Clock(boot, lambda: monotonic() - began)
+        began, noted = monotonic(), folder / "time" if folder is not None else None
+        self.clock = Clock(boot, lambda: monotonic() - began, floors={boot: last_known(noted)})
         self.hub = Hub(self.clock)
         self.commands = Commands(self.hub, Manual(self.hub))
         self.commands.facts.update(pid=0, loads=1, config="")
-        self.wall = WallTime(self.clock, reactor, config.time)
-        self.hub.subscribe(self.wall.hear, "*.time")
+        self.wall = WallTime(
+            self.clock, reactor, config.time, receiver=config.time_from, path=noted, facts=self.commands.facts
+        )
+        self.hub.subscribe(self.wall.hear, "*.time", "*.mode")
         self.hardware = Hardware(reactor, emulate, self.clock.monotonic, config.gpio, self.commands.facts)
         self.hardware.buses.configure(config, emulate)
         self.devices: dict[str, Device] = {}
@@ -126,6 +130,7 @@ class Gateway(Service):
             return succeed(None)
         notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
         old, self.config = self.config, new
+        self.wall.configure(new.time, new.time_from)
         before = {device.name: device for device in old.devices}
         after = {device.name: device for device in new.devices}
         gone = [name for name in self.devices if name not in after or changed(before[name], after[name])]
@@ -237,5 +242,5 @@ def state_folder() -> Path:
 
 
 def make_service(reactor: Any, config: Config, monotonic: Callable[[], float], **options: Any) -> Gateway:
-    """The whole gateway, not started yet.  Options: boot, emulate, load."""
+    """The whole gateway, not started yet.  Options: boot, emulate, load, folder."""
     return Gateway(reactor, config, monotonic, **options)

@@ -90,6 +90,7 @@ class Config:
     drivers_folder: Path | None
     time: Literal["auto", "system", "synchronized"]
     gpio: Literal["auto", "gpiod", "rpi"] = "auto"
+    time_from: str = ""  # the device that is believed while nobody vouches for the system's clock
     sysfs: str = "/sys"
     power: Mapping[int, Power] = field(default_factory=dict)  # by the number of the I2C bus
     warnings: tuple[Problem, ...] = ()
@@ -139,6 +140,7 @@ def parse(text: str, file: str, find: Find, names: Iterable[str]) -> Config:
         drivers_folder=Path(folder) if folder else None,
         time=gateway.take("time", notation.one_of(("auto", "system", "synchronized")), "auto"),
         gpio=gateway.take("gpio", notation.one_of(("auto", "gpiod", "rpi")), "auto"),
+        time_from=gateway.take("time_from", notation.text, ""),
         sysfs=gateway.take("sysfs", notation.path, "/sys"),
         power=dict(read_power(buses)) if buses else {},
     )
@@ -147,6 +149,8 @@ def parse(text: str, file: str, find: Find, names: Iterable[str]) -> Config:
             table.close()
     if buses:
         refuse_shared_lines(buses, config)
+    if config.time_from:
+        refuse_strange_time(gateway, devices, config)
     refuse_shared_ports((tcp, config.tcp), (http, config.http), (irc, config.irc))
     return replace(config, warnings=page.finish())
 
@@ -214,6 +218,19 @@ def refuse_shared_lines(buses: Table, config: Config) -> None:
     for number, power in config.power.items():
         if power.line in taken or [other.line for other in config.power.values()].count(power.line) > 1:
             buses.wrong(f"{power.line} is used by something else, too", f"i2c:{number}", "power")
+
+
+def refuse_strange_time(gateway: Table, devices: Table | None, config: Config) -> None:
+    """Time may come from a device that tells it.  Of one with a mistake we do not know that."""
+    telling = [
+        device.name
+        for device in config.devices
+        if any(each.name == "time" and each.kind == "text" and not each.writable for each in device.driver.quantities)
+    ]
+    broken = (devices.raw if devices else {}).keys() - {device.name for device in config.devices}
+    if config.time_from not in broken.union(telling):
+        known = notation.nearest(config.time_from, telling) or f"; those that do are {', '.join(telling) or 'none'}"
+        gateway.wrong(f"{config.time_from!r} is no device that tells the time{known}", "time_from")
 
 
 def refuse_shared_ports(*listeners: tuple[Table | None, Listen | None]) -> None:

@@ -33,8 +33,10 @@ def run(
 ) -> int:
     """Run until SIGTERM or SIGINT.  *play* is called when all is started."""
     log_to(sys.stderr)
-    boot = next_boot(state_folder())
-    service = make_service(reactor, config, time.monotonic, boot=boot, emulate=emulate, load=load)
+    folder = state_folder()
+    service = make_service(
+        reactor, config, time.monotonic, boot=next_boot(folder), emulate=emulate, load=load, folder=folder
+    )
     reactor.callWhenRunning(service.startService)
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     if play is not None:

@@ -38,13 +38,15 @@ def makeService(options: Options) -> IService:
     """What the plugin hands to twistd."""
     from twisted.internet import reactor  # twistd has made it by now
 
+    folder = state_folder()
     made = make_service(
         reactor,
         options.config,
         time.monotonic,
-        boot=next_boot(state_folder()),
+        boot=next_boot(folder),
         emulate=bool(options["emulate"] or options["demo"]),
         load=options.load,
+        folder=folder,
     )
     if options["demo"]:
         reactor.callWhenRunning(demo.play, reactor, made, demo.Ports())

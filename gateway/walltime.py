@@ -1,61 +1,66 @@
-"""Notices when the wall clock may be trusted, and when it is set, and tells ``clock``.
+"""Notices when the wall clock may be trusted, and when it is set, and tells ``clock``; keeps the last known time.
 
-A board without a battery-backed clock boots with yesterday's time.  So on a board (it has a device tree) without
-/dev/rtc0 the wall clock counts only once the kernel says that it is synchronised (adjtimex(2) no longer answers
-TIME_ERROR), or once a receiver of satellite time has told a date that can be true.
+A board without a battery-backed clock boots with yesterday's time, or in 1970.  So there the wall clock counts only
+once the kernel says that it is synchronised, or once a receiver that the configuration names has told the time.
+docs/time.md has the rules, and docs/decisions/0003-trusted-time.md why they are these.
 """
 
 from __future__ import annotations
 
-import ctypes
+import os
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from gateway.clock import Clock
+from gateway.clock import Clock, iso
 from gateway.reading import Readings
+from gateway.timesource import EARLIEST, may_be_wrong_at_boot, plausible, synchronised, told
 
 EVERY = 1.0  # seconds between two looks at the wall clock
-STEP = 0.25  # seconds; less is slewing, or our own delay
-TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
-EARLIEST, LATEST = 1_790_000_000, 2_500_000_000  # Unix times, 2026-09 and 2049-03: what a receiver says may be true
+STEP = 0.25  # seconds; less is our own delay
+MANY = 1000  # segments of one boot; with each further thousand only steps twice as large are followed
+AGREE, AWAY = 1.0, 2.0  # seconds: between two tellings of a receiver, and until our time is no longer its time
+KEEP, SOON = 600.0, 60.0  # seconds between two notes of the time, and when the clock was set meanwhile
 Trust = Literal["auto", "system", "synchronized"]
 
 
-def synchronised() -> bool:
-    """Whether the kernel's clock follows a time source, as far as the kernel lets us ask."""
-    return bool(ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)) != TIME_ERROR)
-
-
-def may_be_wrong_at_boot(root: Path = Path("/")) -> bool:
-    """Whether this is a board that has no clock of its own."""
-    return (root / "proc/device-tree").exists() and not (root / "dev/rtc0").exists()
-
-
-def plausible(wall: float) -> bool:
-    """Whether a receiver's Unix time can be true; an old one is 1024 weeks late after its week counter rolled over."""
-    return EARLIEST < wall < LATEST
-
-
 class WallTime(Service):
-    """Looks at the wall clock once a second."""
+    """Looks at the wall clock once a second.  *receiver* is the device that is believed while nobody vouches for the
+    system's clock.  The last known time is noted at *path*; *facts* gets a line for `status`: who is believed."""
 
     log = Logger()
 
     def __init__(
-        self, clock: Clock, reactor: IReactorTime, trust: Trust = "auto", wall: Callable[[], float] = time.time
+        self,
+        clock: Clock,
+        reactor: IReactorTime,
+        trust: Trust = "auto",
+        wall: Callable[[], float] = time.time,
+        *,
+        receiver: str = "",
+        path: Path | None = None,
+        facts: dict[str, Any] | None = None,
     ) -> None:
-        self.clock, self.reactor, self.system = clock, reactor, wall
-        self.trusted = trust == "system" or (trust == "auto" and not may_be_wrong_at_boot())
-        self.offset: float | None = None
+        self.clock, self.reactor, self.system, self.path = clock, reactor, wall, path
+        self.trust, self.receiver = trust, receiver
+        self.facts = {} if facts is None else facts
+        self.voucher = ""  # who vouches for the system's clock, once somebody does
+        self.heard: float | None = None  # the offset that the receiver's last telling comes to
+        self.warned = self.hinted = self.failed = False  # each is logged once
+        self.kept = -SOON  # monotonic: when the time was noted
+        self.due = 0.0  # monotonic: when that is to be done again
         self.timer: IDelayedCall | None = None
+
+    def configure(self, trust: Trust, receiver: str) -> None:
+        """Go on under another configuration.  A time that is known stays known."""
+        if (trust, receiver) != (self.trust, self.receiver):
+            self.trust, self.receiver, self.voucher, self.heard = trust, receiver, "", None
 
     def startService(self) -> None:
         super().startService()
@@ -65,30 +70,92 @@ class WallTime(Service):
         super().stopService()
         if self.timer is not None and self.timer.active():
             self.timer.cancel()
+            self.keep()
         return succeed(None)
 
     def look(self) -> None:
         self.timer = self.reactor.callLater(EVERY, self.look)
-        if not self.trusted:
-            self.trusted = synchronised()
-        if self.trusted:
-            wall = self.system()
-            offset = wall - self.clock.monotonic()
-            if self.offset is None or abs(offset - self.offset) > STEP:
-                if self.offset is not None:
-                    self.log.info("the wall clock was set by {step:+.3f} s", step=offset - self.offset)
-                self.offset = offset
-                self.clock.set(wall)
+        wall = self.system()
+        if not self.voucher:
+            self.voucher, why = self.vouched(wall)
+            if why and self.clock.now() is None:
+                self.facts["clock"] = f"unknown: {why}"
+                if not self.warned:
+                    self.log.warn("the time is not known: {why}", why=why)
+                self.warned = True
+        if self.voucher:
+            self.follow(wall, self.voucher, self.tolerance())
+        if self.clock.monotonic() >= self.due:
+            self.keep()
+
+    # Who is believed
+
+    def vouched(self, wall: float) -> tuple[str, str]:
+        """Who vouches for the system's clock, or why nobody does."""
+        least = max(self.clock.floor, EARLIEST)
+        if self.trust == "system":
+            return "system", ""
+        if wall >= EARLIEST and synchronised():
+            return "synchronized", ""
+        if wall < least:
+            return "", f"the system's clock says {iso(wall)}, but {iso(least)} has been already"
+        if self.trust == "synchronized" or may_be_wrong_at_boot():
+            return "", "the system's clock follows no time source yet"
+        return "system", ""
+
+    def tolerance(self) -> float:
+        """Seconds by which the clock may be off before it is set again.  Whoever sets the system's clock over and
+        over again must not fill the memory."""
+        return STEP * 2.0 ** (len(self.clock.segments.get(self.clock.boot, ())) // MANY)
+
+    def follow(self, wall: float, who: str, tolerance: float) -> None:
+        """Set the clock, if it does not know that it is *wall*."""
+        known = self.clock.now()
+        self.facts["clock"] = f"{who}, within {tolerance:g} s"
+        if known is not None and abs(wall - known) <= tolerance:
+            return
+        if known is None:
+            self.log.info("it is {time}, says {who}", time=iso(wall), who=who)
+        else:
+            self.log.info("the wall clock was set by {step:+.3f} s", step=wall - known)
+        self.clock.set(wall)
+        self.due = min(self.due, self.kept + SOON)
 
     def hear(self, readings: Readings) -> None:
-        """A receiver's time, for a clock that nobody else has told.  What can be set is no receiver's."""
+        """A receiver's time, while nobody vouches for the system's.  *readings* are the time and, where it has one,
+        the mode of one sample: without a fix it is not believed."""
+        if self.voucher or any(reading.quantity.name == "mode" and reading.value == "none" for reading in readings):
+            return
         for reading in readings:
-            if self.clock.now() is None and isinstance(reading.value, str) and not reading.quantity.writable:
-                try:
-                    told = datetime.fromisoformat(reading.value)
-                except ValueError:
-                    continue
-                wall = (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
-                if plausible(wall) and reading.mark == "good":
-                    self.log.info("{name} says that it is {time}", name=reading.name, time=reading.value)
-                    self.clock.set(wall)
+            # What can be set is no receiver's.
+            if isinstance(reading.value, str) and not reading.quantity.writable and reading.mark == "good":
+                wall = told(reading.value)
+                if wall is not None and wall >= self.clock.floor:
+                    self.believe(reading.name.rpartition(".")[0], wall)
+
+    def believe(self, device: str, wall: float) -> None:
+        """It takes two tellings that agree."""
+        if device == self.receiver:
+            before, self.heard = self.heard, wall - self.clock.monotonic()
+            if before is not None and abs(self.heard - before) <= AGREE:
+                self.follow(wall, device, AWAY)
+        elif self.clock.now() is None and not self.hinted:
+            self.hinted = True
+            self.log.info('{name} tells the time; `time_from = "{name}"` in [gateway] would believe it', name=device)
+
+    # What is kept
+
+    def keep(self) -> None:
+        """Note what time it is at least, for the next boot: as the date of an empty file, which takes no data and
+        does not wait for the disk."""
+        wall, self.kept = self.clock.least(), self.clock.monotonic()
+        self.due = self.kept + KEEP
+        if self.path is None or not plausible(wall):
+            return
+        try:
+            self.path.touch()
+            os.utime(self.path, (wall, wall))
+        except OSError as error:
+            if not self.failed:
+                self.log.warn("the time cannot be noted: {path}: {error}", path=self.path, error=error)
+            self.failed = True

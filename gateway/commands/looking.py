@@ -6,6 +6,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from gateway.clock import Clock, Segment, iso
 from gateway.commands.grammar import COMMANDS, GLOB, Answer, CommandError, Row, clip, nearest
 from gateway.hub import matcher
 from gateway.reading import Reading
@@ -53,6 +54,19 @@ def do_status(me: Session) -> Answer:
         **me.commands.facts,
     }
     return Answer(tuple(Row(f"{key} {plain(fact)}", {key: fact}) for key, fact in facts.items()), f"OK {len(facts)}")
+
+
+def clocked(clock: Clock, segment: Segment) -> Row:
+    """What there is to say of a clock that was just set.  Whatever was at *since* (monotonic) or later has another
+    time now: it was ``time`` at ``monotonic``.  *step* is in seconds, None where there was no time before."""
+    now, step = clock.monotonic(), clock.step(segment)
+    time = iso(now + segment.offset)
+    if step is None:
+        text = f"it is {time}; all that was said before has its time now"
+    else:
+        text = f"it is {time}: the clock was set by {step:+.3f} s"
+    return Row(text, {"boot": segment.boot, "since": round(segment.since, 3), "time": time,
+                      "monotonic": round(now, 3), "step": None if step is None else round(step, 3)})  # fmt: skip
 
 
 def do_devices(me: Session, *patterns: str) -> Answer:

@@ -97,6 +97,11 @@ class Session:
         called."""
         return self.hub.listen(take)
 
+    def clocked(self, take: Callable[[Row], None]) -> Callable[[], None]:
+        """Have *take* called when the time became known or was set, until the returned function is called."""
+        clock = self.hub.clock
+        return clock.listen(lambda segment: take(looking.clocked(clock, segment)))
+
     def fail(self, error: Exception) -> None:
         """Count what went wrong for this asker, and log it within bounds."""
         self.hub.fail(f"session of {self.who.name}", error)

@@ -91,6 +91,21 @@ def test_an_empty_file_listens_nowhere_and_has_no_device() -> None:
     assert read("") == Config(None, None, None, None, (), None, "auto")
 
 
+ROOF = '[device.roof]\ndriver = "gps"\nport = "/dev/ttyUSB0"\n'
+
+
+def test_time_may_come_from_a_device_that_tells_it() -> None:
+    assert read('[gateway]\ntime_from = "roof"\n' + ROOF).time_from == "roof"
+    assert told('[gateway]\ntime_from = "rof"\n' + ROOF) == [
+        "2: gateway.time_from: 'rof' is no device that tells the time; did you mean `roof`?"
+    ]
+    assert told('[gateway]\ntime_from = "attic"\n' + ATTIC) == [
+        "2: gateway.time_from: 'attic' is no device that tells the time; those that do are none"
+    ]
+    (mistake,) = told('[gateway]\ntime_from = "roof"\n' + ROOF + "baud = 0\n")
+    assert "time_from" not in mistake
+
+
 def test_a_device_has_what_its_driver_says_unless_told_otherwise() -> None:
     (attic,) = read(ATTIC).devices
     assert attic.driver is sht31.DRIVER and attic.settings == sht31.Settings("high")

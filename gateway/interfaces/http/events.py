@@ -1,4 +1,4 @@
-"""Server-sent events: new readings and changed devices, as they come.
+"""Server-sent events: new readings, changed devices and a clock that was set, as they come.
 
 Streams that want the same share one watch, and the bytes it makes.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from gateway.commands import Answer, Commands, Session, Who
+from gateway.commands import Answer, Commands, Row, Session, Who
 from gateway.interfaces.http.answer import Refusal
 from gateway.interfaces.http.devices import encode, summary
 from gateway.interfaces.http.stream import Event, Stream, joined
@@ -52,7 +52,8 @@ class Feed:
         self.devices: dict[str, bytes] = {}
         self.fresh: list[Reading] = []
         self.call: IDelayedCall | None = None
-        self.cancel = session.watch(self.take, *(patterns or ("*",)))
+        self.clock: list[Event] = []
+        self.cancels = session.watch(self.take, *(patterns or ("*",))), session.clocked(self.clocked)
         self.changed()
 
     def join(self, stream: Stream, last: bytes) -> None:
@@ -78,7 +79,8 @@ class Feed:
     def leave(self, stream: Stream) -> None:
         del self.streams[stream]
         if not self.streams:
-            self.cancel()
+            for cancel in self.cancels:
+                cancel()
             self.session.close()
             if self.call is not None:
                 self.call.cancel()
@@ -86,13 +88,20 @@ class Feed:
 
     def take(self, readings: Readings) -> None:
         self.fresh += readings
+        self.mark()
+
+    def clocked(self, row: Row) -> None:
+        self.clock.append(("clock", named("clock", row.data)))
+        self.mark()
+
+    def mark(self) -> None:
         if self.call is None:
             self.call = self.events.clock.callLater(0, self.flush)
 
     def flush(self) -> None:
         self.call = None
-        fresh, self.fresh = self.fresh, []
-        self.send([told(reading) for reading in fresh])
+        fresh, self.fresh, clock, self.clock = self.fresh, [], self.clock, []
+        self.send([*clock, *map(told, fresh)])
 
     def send(self, events: Sequence[Event]) -> None:
         plain, chunked = joined(events)

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.protocol import Factory
 
-from gateway.commands import Commands, Session, Status, Who
+from gateway.commands import Commands, Row, Session, Status, Who
 from gateway.interfaces.irc.channels import ALERTS, READINGS, Channel, Speech, life, summary, topic
 from gateway.interfaces.irc.connection import Connection
 from gateway.interfaces.irc.message import fold, line
@@ -39,7 +39,7 @@ class IRC(Factory):
         self.stamped = ""
         self.session: Session | None = None  # while somebody is connected
         self.speech = Speech(min_interval)
-        self.unlisten: Callable[[], None] = nothing
+        self.unlisten = self.unclock = nothing
         self.unwatch: Callable[[], None] | None = None  # while somebody is in a channel
         self.call: IDelayedCall | None = None
 
@@ -61,6 +61,7 @@ class IRC(Factory):
             self.speech = Speech(self.min_interval)
             self.speech.states = {card.name: status.state for card, status in self.session.devices()}
             self.unlisten = self.session.listen(self.speech.hear)
+            self.unclock = self.session.clocked(self.tell_time)
             self.furnish()
             self.call = self.clock.callLater(TICK, self.tick)
 
@@ -74,6 +75,7 @@ class IRC(Factory):
             del self.people[fold(connection.nick)]
         if not self.connections and self.session is not None and self.call is not None:
             self.unlisten()
+            self.unclock()
             self.call.cancel()
             self.session.close()
             self.session = self.call = None
@@ -166,6 +168,10 @@ class IRC(Factory):
         for channel in filter(None, (self.channels[READINGS], self.of(device))):
             channel.say(self.source, life(device, status))
             channel.tell_topic(self.source)
+
+    def tell_time(self, row: Row) -> None:
+        """The clock was set: readings of a while ago have another time now."""
+        self.channels[READINGS].put(line(self.source, "NOTICE", READINGS, row.text))
 
     # What goes out
 

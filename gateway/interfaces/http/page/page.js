@@ -60,6 +60,14 @@ class Tile {
     this.age();
   }
 
+  timed({ boot: of, since, time, monotonic }) { // the gateway learned what time it was then
+    const { reading } = this;
+    if (reading?.boot !== of || reading.monotonic < since) return;
+    reading.time = new Date(Date.parse(time) + (reading.monotonic - monotonic) * 1000).toISOString();
+    if (reading.quality === "unsynced") reading.quality = "good";
+    this.age();
+  }
+
   clear() { // its device has no value for it now: an old one must not pass for one
     this.reading = undefined;
     this.spark?.clear();
@@ -213,6 +221,11 @@ function connect() {
     const before = new Set(devices.values());
     before.forEach((device) => device.tiles.forEach((tile) => { tile.confirmed = false; }));
     setTimeout(() => forget(before), 1500); // what was not told again is no more
+  });
+  stream.addEventListener("clock", ({ data }) => {
+    heard = performance.now();
+    const told = JSON.parse(data);
+    devices.forEach((device) => device.tiles.forEach((tile) => tile.timed(told)));
   });
   stream.addEventListener("device", ({ data }) => {
     heard = performance.now();

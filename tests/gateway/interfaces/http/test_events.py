@@ -7,6 +7,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -215,3 +216,30 @@ def test_a_stop_ends_the_streams_and_leaves_nothing_behind(server: Server) -> No
         server.do(server.listening.stopListening)
         assert stream.response.read() == b""  # the last chunk came
     assert streams(server) == 0 and server.site.events.call is None
+
+
+def test_a_clock_that_is_set_is_told_with_what_it_takes_to_give_earlier_readings_their_time() -> None:
+    server = Server(synced=False)
+    try:
+        server.publish("pump", False)
+        clock = server.hub.clock
+        with Stream(server) as stream:
+            before = stream.until("message", name="pump.state")
+            assert (before["time"], before["quality"]) == (None, "unsynced")
+            server.do(lambda: clock.set(1_795_194_000.0))
+            told = stream.until("clock")
+            assert told | {"monotonic": 0, "time": ""} == {
+                "boot": 3,
+                "since": 0,
+                "step": None,
+                "monotonic": 0,
+                "time": "",
+            }
+            wall = datetime.fromisoformat(told["time"]).timestamp() + before["monotonic"] - told["monotonic"]
+            assert wall == pytest.approx(server.hub.latest["pump.state"].wall, abs=0.002)
+            server.do(lambda: (clock.set(1_795_190_400.0), clock.set(1_795_190_500.0)))  # in one turn
+            steps = [stream.until("clock")["step"] for _ in range(2)]
+            assert steps == pytest.approx([-3600, 100], abs=5)
+        wait(lambda: not clock.listeners)
+    finally:
+        server.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,8 @@ TILE = "[...document.querySelectorAll('li')].find(e => e.querySelector('summary'
 
 
 class Gateway:
-    def __init__(self, port: int = 0) -> None:
-        command = [sys.executable, "-m", "tests.gateway.interfaces.http.program", str(port)]
+    def __init__(self, port: int = 0, *words: str) -> None:
+        command = [sys.executable, "-m", "tests.gateway.interfaces.http.program", str(port), *words]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
         assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline())
@@ -114,6 +115,24 @@ def test_a_gateway_that_goes_away_is_told_and_one_that_comes_back_is_shown(brows
         assert not browser.run(f"return {part('pump.state', '[role=switch]')}.disabled")
     finally:
         again.close()
+
+
+def test_a_value_gets_its_time_when_the_gateway_does(browser: Browser) -> None:
+    gateway = Gateway(0, "unsynced")
+    try:
+        browser.open(f"http://127.0.0.1:{gateway.port}/")
+        browser.until(
+            f"return {TILE.format('pump.state')} && {part('pump.state', '.quality')}.textContent === 'unsynced'"
+        )
+        when = f"return {part('pump.state', 'time')}.dateTime"
+        assert browser.run(when) == ""
+        browser.run("fetch('api/v1/commands', {method: 'POST', headers: {'Content-Type': 'application/json'},"
+                    " body: JSON.stringify({command: 'set clock on'})})")  # fmt: skip
+        browser.until(f"return {part('pump.state', '.quality')}.textContent === ''")
+        age = datetime.now(UTC) - datetime.fromisoformat(browser.run(when))
+        assert 0 < age.total_seconds() < 60
+    finally:
+        gateway.close()
 
 
 def test_the_page_fits_a_phone_and_asks_the_gateway_only(browser: Browser, gateway: Gateway) -> None:

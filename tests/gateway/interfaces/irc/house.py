@@ -92,11 +92,12 @@ class Client:
 class House:
     """attic: temperature, humidity; pump: state; board7.shed: temperature."""
 
-    def __init__(self, min_interval: float = 10.0) -> None:
+    def __init__(self, min_interval: float = 10.0, synced: bool = True) -> None:
         self.turns = Turns()
-        clock = Clock(1, self.turns.seconds)
-        clock.set(1_795_000_000.0)
-        self.hub = Hub(clock)
+        self.clock = Clock(1, self.turns.seconds)
+        if synced:
+            self.clock.set(1_795_000_000.0)
+        self.hub = Hub(self.clock)
         self.commands = Commands(self.hub, Manual(self.hub))
         self.attic = Fake(self.hub, "attic", (TEMPERATURE, HUMIDITY))
         self.pump = Fake(self.hub, "pump", (STATE,))

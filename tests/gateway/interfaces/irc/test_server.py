@@ -471,3 +471,25 @@ def test_a_flag_set_over_irc_is_written() -> None:
     house.hub.publish("pump", {STATE: True})
     house.pump.slow[0].callback(None)
     assert amy.heard() == [":gateway!gateway@board PRIVMSG amy :OK"]
+
+
+# Time
+
+
+def test_people_are_told_when_the_time_is_known_and_when_it_was_set() -> None:
+    house = House(synced=False)
+    amy, bob = Client(house, "amy"), Client(house, "bob")
+    amy.say("JOIN #readings,#attic")
+    house.clock.set(1_795_194_000.0)
+    assert amy.heard() == [
+        ":gateway!gateway@board NOTICE #readings "
+        ":it is 2026-11-20T17:00:00.000Z; all that was said before has its time now"
+    ]
+    house.clock.set(1_795_190_400.0)
+    (notice,) = amy.heard()
+    assert notice.endswith(":it is 2026-11-20T16:00:00.000Z: the clock was set by -3600.000 s")
+    assert not [line for line in bob.heard() if "NOTICE" in line]
+    amy.lose()
+    assert house.clock.listeners  # bob is there
+    bob.lose()
+    assert not house.clock.listeners
