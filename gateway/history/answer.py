@@ -21,7 +21,18 @@ from gateway.history.store import Store
 
 
 def answer(store: Store, question: Question) -> Answering[Page]:
-    """The page that *question* asks for.  Raises HistoryError."""
+    """The page that *question* asks for.  Raises HistoryError.  When readings were packed meanwhile it begins anew."""
+    while True:
+        edition, steps = store.edition, attempt(store, question)
+        try:
+            while store.edition == edition:
+                yield next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        steps.close()
+
+
+def attempt(store: Store, question: Question) -> Answering[Page]:
     series = sorted(store.of(question.name), key=lambda each: each.id)
     if not series:
         raise HistoryError(f"{question.name}: no reading of it was ever kept")

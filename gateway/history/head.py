@@ -44,9 +44,10 @@ class Head:
     values: list[int | float | str] = field(default_factory=list)
     suspects: list[int] = field(default_factory=list)
     number: int = field(init=False)
+    switch: bool = field(init=False)  # no reading of it is ever thinned out
 
     def __post_init__(self) -> None:
-        self.number = self.series.id
+        self.number, self.switch = self.series.id, self.series.kind not in ("float", "int")
 
     def points(self, begin: int = 0, end: int | None = None) -> Points:
         """Some of them, or all."""

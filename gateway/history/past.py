@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from gateway.history.block import Points, unpack
 from gateway.history.head import Head, Series
-from gateway.history.question import Question
+from gateway.history.question import Deed, Event, Question
 from gateway.history.store import Store
 
 R = TypeVar("R")
@@ -58,9 +58,9 @@ def blocks(store: Store, series: int, span: Span, more: str = "n") -> Iterator[A
 
 def whole(store: Store, number: object, boot: int) -> Points | None:
     """The points of the block called *number*; None when it is damaged, which is counted."""
-    (data,) = store.db.execute("SELECT data FROM block WHERE id=?", (number,)).fetchone() or (b"",)
+    row = store.db.execute("SELECT data FROM block WHERE id=?", (number,)).fetchone()
     try:
-        return unpack(data, boot)
+        return unpack(row[0], boot) if row else None
     except ValueError:
         store.damaged += 1
         return None
@@ -84,3 +84,35 @@ def parts_of(store: Store, series: Series, span: Span, backwards: bool) -> Itera
             begin, end = points.find(span.start), points.find(span.stop)
             if begin < end:
                 yield series, points, begin, end
+
+
+def events(store: Store, question: Question, devices: tuple[str, ...]) -> tuple[Event, ...]:
+    """What happened to *devices*, or to all; of too much the newest."""
+    chosen = f"device IN ({', '.join('?' * len(devices))})" if devices else "1"
+    rows = newest(store, "event", "device, what, text, count", question, chosen, devices)
+    return tuple(Event(boot, ms, wall, *rest) for boot, ms, wall, *rest in rows)
+
+
+def deeds(store: Store, question: Question) -> tuple[tuple[float | None, Deed], ...]:
+    """Who wrote what; of too much the newest."""
+    rows = newest(store, "deed", "who, origin, interface, name, old, new, result", question)
+    return tuple((wall, Deed(*rest)) for _, _, wall, *rest in rows)
+
+
+def newest(
+    store: Store, table: str, more: str, question: Question, chosen: str = "1", with_: tuple[str, ...] = ()
+) -> list[Any]:
+    """The last rows of *table* that *question* asks for: boot, millisecond, Unix time, and *more*.  Those that wait for
+    the next commit are there, too, for that comes first."""
+    if store.queue:
+        store.commit()
+    found: list[Any] = []
+    for span in reversed(spans(store, question)):
+        asked = f"SELECT ms, {more} FROM {table} WHERE boot=? AND ms>=? AND ms<? AND {chosen} ORDER BY id DESC LIMIT ?"
+        left = question.limit - len(found)
+        offset, values = span.offset, (span.boot, span.start, span.stop, *with_, left)
+        for ms, *rest in store.db.execute(asked, values).fetchall():
+            found.append((span.boot, ms, None if offset is None else (ms + offset) / 1000, *rest))
+        if len(found) >= question.limit:
+            break
+    return found[::-1]

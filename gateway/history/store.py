@@ -53,7 +53,9 @@ class Store:
         self.queue: list[Statement] = []  # for the next commit
         self.rolled: dict[tuple[int, int, int], int] = {}  # series, boot, segment -> until when its hours are made
         self.rows: deque[tuple[int, int, int]] = deque()  # of the log: row, number of its last reading, how many
-        self.logged = self.lost = self.damaged = 0
+        self.logged = self.lost = self.thinned = self.damaged = 0
+        self.edition = 0  # grows when readings move from the log into blocks
+        self.thin = 0  # milliseconds that a series of numbers keeps between two readings
         self.boot = self.boots()
         self.recover()
 
@@ -149,6 +151,9 @@ class Store:
                     head = self.head(reading)
                 value, seq, number = reading.value, reading.seq, head.number
                 if head.scale:
+                    if self.thin and head.ms and ms - head.ms[-1] < self.thin and not head.switch:
+                        self.thinned += 1
+                        continue
                     try:
                         value = round(value * head.scale)  # type: ignore[operator]
                     except (OverflowError, ValueError):  # no number
@@ -251,6 +256,7 @@ class Store:
             first = min((head.seqs[count] for head, count in done if count < len(head.seqs)), default=inf)
             gone = [row for row, last, _ in self.rows if last < first]
             self.db.executemany("DELETE FROM log WHERE id=?", [(row,) for row in gone])
+        self.edition += any(count for _, count in done)
         for head, count in done:
             head.drop(count)
         for _ in gone:

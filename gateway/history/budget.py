@@ -1,0 +1,73 @@
+"""How much may be written to the card in a day, and what is done so that it is not more.
+
+A token bucket: it holds a day's bytes, starts full, and fills evenly.  As it empties commits come less often, up to a
+minute apart; when that is not enough, readings are thinned: each series keeps one in so many seconds.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+DAY, HOUR = 86_400.0, 3600.0
+OFTEN, SELDOM = 1.0, 60.0  # seconds between two commits
+CALM = 0.25  # of a day's bytes: with more than that left nothing is saved
+LONGEST = 3600.0  # seconds between two readings of a series, at most, that thinning leaves
+
+
+class Budget:
+    """Bytes of a day.  *monotonic* is seconds."""
+
+    def __init__(self, per_day: float, monotonic: Callable[[], float]) -> None:
+        self.per_day, self.monotonic = per_day, monotonic
+        self.tokens, self.at = float(per_day), monotonic()
+        self.cost = 0.0  # of a commit, of late
+        self.interval = OFTEN
+        self.thin = 0.0  # seconds between two readings of one series
+        self.hours: deque[tuple[float, float]] = deque(maxlen=25)  # bytes of each hour, for whoever looks
+
+    def spend(self, size: float) -> None:
+        """A commit wrote *size* bytes: decide when the next one is due."""
+        now = self.monotonic()
+        self.tokens = min(self.per_day, self.tokens + (now - self.at) * self.per_day / DAY) - size
+        self.at = now
+        if not self.hours or now - self.hours[-1][0] >= HOUR:
+            self.hours.append((now, 0.0))
+        self.hours[-1] = self.hours[-1][0], self.hours[-1][1] + size
+        self.cost = size if not self.cost else self.cost + (size - self.cost) / 8
+        if self.tokens > CALM * self.per_day:
+            self.interval, self.thin = OFTEN, 0.0
+            return
+        self.interval = min(max(self.cost * DAY / self.per_day, OFTEN), SELDOM)
+        if self.tokens <= 0:
+            self.thin = min(max(2 * self.thin, 2.0), LONGEST)
+        elif self.tokens > CALM / 2 * self.per_day:
+            self.thin = self.thin / 2 if self.thin > 2.0 else 0.0
+
+    def written(self) -> int:
+        """Bytes of the last day, or since the start."""
+        since = self.monotonic() - DAY
+        return round(sum(size for at, size in self.hours if at > since))
+
+
+class Meter:
+    """How many bytes this process had written to a disk, by the kernel's own account (proc(5), /proc/PID/io), or by
+    counting pages, each twice, where that says nothing: in a container, or for a disk in memory."""
+
+    def __init__(self, page: int, io: Path = Path("/proc/self/io")) -> None:
+        self.page, self.io = page, io
+        self.last = self.seen()
+
+    def seen(self) -> int:
+        try:
+            text = self.io.read_text()
+        except OSError:
+            return 0
+        return int(next((line.split()[1] for line in text.splitlines() if line.startswith("write_bytes:")), 0))
+
+    def spent(self, pages: int) -> int:
+        """Bytes since it was asked before; *pages* of the database were changed."""
+        now = self.seen()
+        before, self.last = self.last, now
+        return now - before or 2 * pages * self.page

@@ -1,0 +1,358 @@
+"""The history as the reactor sees it: it takes readings, answers questions, and never waits for the disk.
+
+Whatever is wrong with the disk, the gateway goes on from memory and says so; what could not be written is written when
+it can be.  A damaged database is set aside, and a new one begun.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from gateway.clock import Clock, Segment
+from gateway.history import keep
+from gateway.history.answer import answer
+from gateway.history.budget import SELDOM, Budget, Meter
+from gateway.history.file import MEMORY, PAGE, Damaged, HistoryError, set_aside, told
+from gateway.history.past import deeds, events
+from gateway.history.question import Deed, Event, Page, Question
+from gateway.history.store import PACKED, UNSAVED, Store
+from gateway.history.succession import succeed
+from gateway.history.worker import Worker
+from gateway.reading import Readings
+
+TIDY = 900.0  # seconds between two times that all of the log is packed, hours are made and the old is deleted
+AGAIN = 60.0  # seconds between two tries to open what could not be opened
+HELD = 16 * 2**20  # bytes of a history in memory
+Failures = Callable[[], Iterable[tuple[str, str, int, str]]]  # device, class of error, how often so far, last words
+
+
+def opened(path: str | None) -> tuple[Store, str]:
+    """The store at *path*, or one in memory and why.  A damaged one is set aside."""
+    if path is None:
+        return Store(), ""
+    try:
+        try:
+            return Store(path), ""
+        except Damaged as error:
+            return Store(path), f"{error}; it is now {set_aside(path)}: see `gateway history repair`"
+    except HistoryError as error:
+        return Store(), str(error)
+
+
+class History(Service):
+    """The past of all readings, and what else must outlive the gateway.  *keeps* is in seconds, *most* in bytes."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        clock: Clock,
+        store: Store,
+        *,
+        path: str | None = None,
+        why: str = "",
+        keeps: float | None = None,
+        most: int | None = None,
+        bytes_per_day: int = 10**9,
+        failures: Failures = lambda: (),
+    ) -> None:
+        self.reactor, self.clock, self.store, self.path = reactor, clock, store, path
+        self.keeps, self.most, self.failures = keeps, most, failures
+        self.budget = Budget(bytes_per_day, clock.monotonic)
+        self.meter = Meter(PAGE)
+        self.batch: list[Readings] = []
+        self.held = self.dropped = 0
+        self.worker = Worker(reactor, self.explained)
+        self.facts: dict[str, Any] = {}
+        self.timers: dict[str, IDelayedCall] = {}
+        self.busy = self.tidying = False
+        self.told: dict[tuple[str, str], tuple[float, int]] = {}
+        self.deaf: Callable[[], object] = lambda: None
+        self.trouble = why
+        self.tell()
+
+    # Life
+
+    def startService(self) -> None:
+        super().startService()
+        if self.trouble:
+            self.log.error("history: {why}", why=self.trouble)
+        self.worker.start()
+        self.note("gateway", "started", "")
+        self.worker.do(partial(self.begin, self.clock.boot)).addErrback(self.failed)
+        self.deaf = self.clock.listen(self.learn)
+        self.later("commit", self.budget.interval, self.tick)
+        self.later("tidy", TIDY / 10, self.tidy)
+        if self.path is not None and self.store.path == MEMORY:
+            self.later("again", AGAIN, self.again)
+
+    def begin(self, boot: int) -> None:
+        self.store.begin(boot)
+
+    def stopService(self) -> Deferred[None]:
+        """Fires when all that came is on the disk, or cannot be."""
+        super().stopService()
+        self.deaf()
+        for timer in self.timers.values():
+            if timer.active():
+                timer.cancel()
+        self.note("gateway", "stopped", "")
+        self.hand_over()
+        done = self.worker.do(self.last)
+        self.worker.end()
+        return done.addErrback(self.failed)
+
+    def last(self) -> None:
+        try:
+            self.store.commit()
+        finally:
+            self.store.close()
+
+    def later(self, name: str, seconds: float, call: Callable[[], object]) -> None:
+        if self.running:
+            self.timers[name] = self.reactor.callLater(seconds, call)
+
+    # What comes
+
+    def hear(self, readings: Readings) -> None:
+        """Take new readings; they are kept when the next commit is."""
+        self.batch.append(readings)
+        self.held += len(readings)
+        if self.held > UNSAVED:  # the thread is stuck in the disk
+            gone = self.batch[: len(self.batch) // 10 + 1]
+            del self.batch[: len(gone)]
+            count = sum(map(len, gone))
+            self.held, self.dropped = self.held - count, self.dropped + count
+
+    def hand_over(self) -> None:
+        """Give the thread what came; questions asked from now on find it."""
+        if self.batch:
+            batch, self.batch, self.held = self.batch, [], 0
+            self.worker.do(lambda: self.store.take(batch)).addErrback(self.failed)
+
+    def learn(self, segment: Segment) -> None:
+        self.hand_over()
+        self.worker.do(lambda: self.store.learn(segment)).addErrback(self.failed)
+
+    def note(self, device: str, what: str, text: str, count: int = 1) -> None:
+        """Something happened to *device*: it goes to the disk with the next commit."""
+        row = self.clock.boot, round(self.clock.monotonic() * 1000), device, what, text, count
+        put = "INSERT INTO event (boot, ms, device, what, text, count) VALUES (?, ?, ?, ?, ?, ?)"
+        self.worker.do(lambda: self.store.put(put, *row)).addErrback(self.failed)
+
+    def note_failures(self) -> None:
+        """What went wrong, once a minute for each device and kind, with how often."""
+        now = self.clock.monotonic()
+        for device, kind, count, words in self.failures():
+            last, known = self.told.get((device, kind), (-SELDOM, 0))
+            if count > known and now - last >= SELDOM:
+                self.told[device, kind] = now, count
+                self.note(device, kind, words, count - known)
+
+    # What stays
+
+    def tick(self) -> None:
+        """Commit, unless the disk has not done with the commit before."""
+        self.later("commit", self.budget.interval, self.tick)
+        self.note_failures()
+        self.hand_over()
+        if not self.busy:
+            self.busy = True
+            self.worker.do(self.commit).addCallbacks(self.committed, self.failed).addBoth(self.rest)
+
+    def rest(self, result: object) -> None:
+        self.busy = False
+        self.tell()
+
+    def commit(self) -> tuple[int, int]:
+        """On the thread: how many bytes it took, and how large the database is."""
+        store = self.store
+        before = store.db.total_changes
+        store.thin = round(self.budget.thin * 1000)
+        store.commit()
+        if not self.worker.going or store.logged > 2 * PACKED:
+            store.pack()
+        pages = store.db.total_changes - before
+        return (0 if store.path == MEMORY else self.meter.spent(pages)), store.size()
+
+    def committed(self, result: tuple[int, int]) -> None:
+        spent, self.facts["history_size"] = result
+        self.budget.spend(spent)
+        if self.trouble and self.store.path == (self.path or MEMORY):
+            self.log.info("history: on {path} again", path=self.path)
+            self.trouble = ""
+
+    def tidy(self) -> None:
+        """Pack all, make hours, delete what is too old."""
+        self.later("tidy", TIDY, self.tidy)
+        if not self.tidying:
+            self.tidying = True
+            self.hand_over()
+            done = self.worker.do(self.tidied)
+            done.addErrback(self.failed).addBoth(lambda _: setattr(self, "tidying", False))
+
+    def tidied(self) -> Any:
+        store, now = self.store, self.clock.now()
+        store.commit()
+        store.pack(everything=True)
+        yield
+        if store.boot > 1 and not store.rolled:
+            for boot in [boot for boot in store.segments if boot < store.boot][-1:]:
+                keep.resume(store, boot)
+                yield from keep.roll(store, boot, None)
+        yield from keep.roll(store, store.boot, round(self.clock.monotonic() * 1000))
+        most = HELD if store.path == MEMORY else self.most
+        before = None if self.keeps is None or now is None else now - self.keeps
+        yield from keep.trim(store, before, most)
+
+    # What is asked
+
+    def ask(self, question: Question) -> Deferred[Page]:
+        """The page that *question* asks for, with what came up to now.  Fails with HistoryError."""
+        if not self.running:
+            return fail(HistoryError("the history is closed"))
+        self.hand_over()
+        return self.worker.do(lambda: answer(self.store, question))
+
+    def events(
+        self, start: float, end: float, devices: tuple[str, ...] = (), limit: int = 1000, running: bool = False
+    ) -> Deferred[tuple[Event, ...]]:
+        """What happened to *devices* (or to all) from *start* on and before *end*, as in a ``Question``; of too much
+        the newest *limit*, in their order."""
+        question = Question("", start, end, limit=limit, running=running)
+        return self.worker.do(lambda: events(self.store, question, devices))
+
+    def deeds(
+        self, start: float, end: float, limit: int = 1000, running: bool = False
+    ) -> Deferred[tuple[tuple[float | None, Deed], ...]]:
+        """Who wrote what, each with its Unix time; of too much the newest *limit*, in their order."""
+        question = Question("", start, end, limit=limit, running=running)
+        return self.worker.do(lambda: deeds(self.store, question))
+
+    def names(self) -> tuple[str, ...]:
+        """Every name of which there ever was a reading."""
+        return tuple(sorted({series.name for series in list(self.store.series.values())}))
+
+    # What is kept at once
+
+    def deed(self, deed: Deed) -> Deferred[None]:
+        """Keep *deed*; fires when it is on the disk, or in memory where there is none."""
+        row = (
+            self.clock.boot,
+            round(self.clock.monotonic() * 1000),
+            deed.who,
+            deed.origin,
+            deed.interface,
+            deed.name,
+            deed.old,
+            deed.new,
+            deed.result,
+        )
+        return self.at_once(f"INSERT INTO deed {DEED} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", *row)
+
+    def keep(self, kind: str, key: str, data: bytes | None) -> Deferred[None]:
+        """Keep a small fact; None takes it away."""
+        if data is None:
+            return self.at_once("DELETE FROM kept WHERE kind=? AND key=?", kind, key)
+        return self.at_once("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", kind, key, data)
+
+    def kept(self, kind: str) -> Deferred[dict[str, bytes]]:
+        """The facts of this kind."""
+        asked = "SELECT key, data FROM kept WHERE kind=?"
+        return self.worker.do(lambda: dict(self.store.db.execute(asked, (kind,)).fetchall()))
+
+    def at_once(self, statement: str, *values: Any) -> Deferred[None]:
+        """Those that come while the disk is busy are committed together."""
+
+        def put() -> None:
+            self.store.put(statement, *values)
+
+        def commit() -> None:
+            if self.store.queue:
+                self.store.commit()
+
+        self.worker.do(put)
+        return self.worker.do(commit).addErrback(self.unkept)
+
+    def unkept(self, failure: Failure) -> None:
+        """The disk is of no use; it is in memory, and said so."""
+        self.failed(failure)
+
+    # Trouble
+
+    def explained(self, error: Exception) -> Exception:
+        return told(error, self.store.path) if isinstance(error, sqlite3.Error) else error
+
+    def failed(self, failure: Failure) -> None:
+        """Go on from memory; say it once."""
+        why = str(failure.value)
+        if not failure.check(HistoryError):
+            self.log.failure("Bug in the history", failure)
+        elif why != self.trouble:
+            self.log.error("history: {why}; it goes on in memory", why=why)
+        damaged = failure.check(Damaged) and self.store.path != MEMORY
+        self.trouble = why
+        if damaged and self.running:
+            self.worker.do(lambda: self.replace(set_aside(self.store.path))).addErrback(self.failed)
+        self.tell()
+
+    def replace(self, aside: str) -> None:
+        """On the thread: begin anew beside a damaged database, with all that is in memory."""
+        path, old = self.store.path, self.store
+        fresh, why = opened(path)
+        succeed(old, fresh, self.clock.boot, blocks=False)
+        self.store = fresh
+        self.reactor.callFromThread(self.replaced, why or f"{path} was damaged, and is now {aside}")
+
+    def replaced(self, why: str) -> None:
+        self.log.error("history: {why}", why=why)
+        self.trouble = why if self.store.path == MEMORY else ""
+        self.tell()
+
+    def again(self) -> None:
+        """Try once more to open what could not be opened."""
+        self.hand_over()
+        self.worker.do(self.reopen).addErrback(self.failed).addBoth(self.reopened)
+
+    def reopen(self) -> None:
+        fresh, why = opened(self.path)
+        if fresh.path == MEMORY:
+            raise HistoryError(why)
+        succeed(self.store, fresh, self.clock.boot)
+        self.store.close()
+        self.store = fresh
+
+    def reopened(self, result: object) -> None:
+        if self.store.path == MEMORY:
+            self.later("again", AGAIN, self.again)
+        else:
+            self.trouble = ""
+        self.tell()
+
+    def tell(self) -> None:
+        """What `status` says of us."""
+        store, budget = self.store, self.budget
+        where = f"on {store.path}" if store.path != MEMORY else "in memory"
+        self.facts.update(
+            history=f"{where}: {self.trouble}" if self.trouble else where,
+            history_written=budget.written(),
+            history_budget=budget.per_day,
+            history_commit=round(budget.interval, 1),
+            history_thinned=store.thinned,
+            history_lost=store.lost + self.dropped,
+            history_damaged=store.damaged,
+        )
+        self.facts.setdefault("history_size", 0)
+
+
+DEED = "(boot, ms, who, origin, interface, name, old, new, result)"
