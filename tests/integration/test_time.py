@@ -1,0 +1,111 @@
+"""A daemon that starts in 1970 and learns the time later, and whose clock is then set back: a real process under
+libfaketime, which takes the offset of the system's clock out of a file and leaves the monotonic clock alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tests.integration.daemon import Daemon, config, running
+
+(LIBRARY,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
+ATTIC = config(attic={"driver": "sht31", "bus": "i2c:1", "period": "200ms"})
+LOST = 100 - int(time.time())  # seconds to add to have it shortly after midnight in 1970
+
+
+class Wall:
+    """The system's clock, as the daemon sees it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.file = folder, folder / "offset"
+        self.noted = folder / "state/device-gateway/time"
+
+    def set(self, offset: float) -> None:
+        """Have it *offset* seconds later than it is."""
+        fresh = self.file.with_suffix(".new")
+        fresh.write_text(f"{offset:+f}")
+        fresh.replace(self.file)
+
+    @contextmanager
+    def running(self, offset: float, text: str = ATTIC) -> Iterator[Daemon]:
+        self.set(offset)
+        faked = {"LD_PRELOAD": str(LIBRARY), "FAKETIME_TIMESTAMP_FILE": str(self.file), "FAKETIME_NO_CACHE": "1",
+                 "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1", "FAKE_UTIME": "0"}  # fmt: skip
+        with running(self.folder, text, "--emulate", **faked) as daemon:
+            yield daemon
+
+
+def reading(daemon: Daemon, name: str) -> dict[str, Any]:
+    with daemon.client() as client:
+        client.ask("json on")
+        found: dict[str, Any] = json.loads(client.ask(f"get {name}")[0])
+        return found
+
+
+def wall(found: dict[str, Any]) -> float:
+    return datetime.fromisoformat(found["time"]).timestamp()
+
+
+def test_readings_get_their_time_once_it_is_known_and_a_step_back_loses_none(tmp_path: Path) -> None:
+    clock = Wall(tmp_path)
+    with clock.running(LOST) as daemon:
+        daemon.until(lambda: daemon.value("attic.temperature") != "-", "a reading")
+        line = daemon.ask("get attic.temperature")[0]
+        assert re.fullmatch(r"attic\.temperature \S+ °C \+\d+\.\d{3} unsynced", line)
+        daemon.ask("set first on")
+        began = time.time()
+        first = reading(daemon, "first")
+        assert (first["time"], first["quality"]) == (None, "unsynced")
+        facts = daemon.facts()
+        assert facts["synced"] == "no" and facts["clock"].startswith("unknown: the system's clock says 1970-01-01T")
+
+        clock.set(0)
+        daemon.until(lambda: daemon.facts()["synced"] == "yes", "the time")
+        told = reading(daemon, "first")
+        assert abs(wall(told) - began) < 1 and told["quality"] == "good"
+        assert {**told, "time": None, "quality": "unsynced"} == first
+
+        seen = reading(daemon, "attic.temperature")
+        clock.set(-3600)
+        daemon.says("the wall clock was set by -3600.")
+        assert reading(daemon, "first") == told
+        daemon.ask("set second on")
+        second = reading(daemon, "second")
+        assert abs(wall(second) - (time.time() - 3600)) < 2
+        assert (second["boot"], second["seq"]) > (told["boot"], told["seq"]) and wall(second) < wall(told)
+        # A period is a period, whatever the clock says.
+        daemon.until(lambda: reading(daemon, "attic.temperature")["seq"] > second["seq"], "a reading after the step")
+        assert reading(daemon, "attic.temperature")["monotonic"] - seen["monotonic"] < 30
+    assert abs(clock.noted.stat().st_mtime - (time.time() - 3600)) < 2
+
+
+def test_no_boot_starts_before_the_last_known_time(tmp_path: Path) -> None:
+    clock = Wall(tmp_path)
+    with clock.running(0) as daemon:
+        assert daemon.facts()["synced"] == "yes"
+    known = clock.noted.stat().st_mtime
+    assert abs(known - time.time()) < 2
+    for _ in range(2):
+        with clock.running(LOST) as daemon:
+            daemon.until(lambda: float(daemon.facts()["uptime"]) > 1, "a second")
+            assert daemon.facts()["synced"] == "no"
+        before, known = known, clock.noted.stat().st_mtime
+        assert 1 < known - before < 30  # it goes on by as long as it ran
+
+
+def test_a_time_may_be_believed_by_a_reload(tmp_path: Path) -> None:
+    """Where there is nobody to say that a clock set by hand is right."""
+    clock = Wall(tmp_path)
+    with clock.running(LOST, f'[gateway]\ntime = "auto"\n{ATTIC}') as daemon:
+        assert daemon.facts()["synced"] == "no"
+        daemon.configure(f'[gateway]\ntime = "system"\n{ATTIC}')
+        daemon.reload()
+        daemon.until(lambda: daemon.facts()["synced"] == "yes", "the time")
+        assert daemon.facts()["time"].startswith("1970-01-01T") and daemon.facts()["clock"].startswith("system")
+    assert not clock.noted.exists()  # such a time is nothing to go by
