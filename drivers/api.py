@@ -204,7 +204,8 @@ Link: TypeAlias = I2C | Serial | Modbus | GPIO | SPI | Sysfs
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A line's electrical level, at monotonic second *at*: told once when the line is opened, then at each change."""
+    """A line's electrical level, at monotonic second *at*: told once when the line is opened, then at each change, and
+    for a driver with a period again after each."""
 
     line: str
     level: bool
@@ -234,6 +235,17 @@ class Feeds(Protocol):
     def feed(self, data: Any) -> Iterable[Sample | DeviceError]:
         """Take what came unasked, in chunks of any size: bytes on a serial line, a tuple of ``Edge`` on GPIO.
         A bad frame is an event, not an exception: raising would lose the good frames behind it."""
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """A device that goes on where it was when it is opened again, or the gateway is."""
+
+    def state(self) -> bytes:
+        """What it has to remember, some bytes."""
+
+    def restore(self, data: bytes) -> None:
+        """Begin where ``state`` was told, before all else.  Raises ValueError when *data* makes no sense."""
 
 
 Device: TypeAlias = Starts | Measures | Writes | Feeds  # any of them, and any number

@@ -24,6 +24,7 @@ from gateway.hardware import Hardware
 from gateway.hub import Hub, Status
 from gateway.listeners import Listeners
 from gateway.manual import Manual
+from gateway.memory import Memory
 from gateway.plan import planned
 from gateway.run import Ring
 from gateway.systemd import notify, watchdog
@@ -62,6 +63,7 @@ class Gateway(Service):
         self.hub.subscribe(self.wall.hear, "*.time", "*.mode")
         self.hardware = Hardware(reactor, emulate, self.clock.monotonic, config.gpio, self.commands.facts)
         self.hardware.buses.configure(config, emulate)
+        self.memory = Memory()
         self.devices: dict[str, Device] = {}
         self.unwatch: dict[str, Callable[[], None]] = {}
         self.listeners = Listeners(reactor, self.commands.facts)
@@ -165,7 +167,7 @@ class Gateway(Service):
     def add(self, device: configuration.Device) -> None:
         ring, plan = Ring(self.clock.monotonic), planned(device)
         open = self.hardware.open(device, plan, ring)
-        made = self.devices[device.name] = Device(plan, open, ring, self.reactor, self.hub)
+        made = self.devices[device.name] = Device(plan, open, ring, self.reactor, self.hub, self.memory)
         self.unwatch[device.name] = self.hardware.watch(device, made.appeared)
         if device.enabled:
             made.startService()

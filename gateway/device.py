@@ -41,6 +41,7 @@ from drivers.api import (
 )
 from gateway.hub import Card, Chunk, Hub, Status
 from gateway.life import Told, make_life
+from gateway.memory import Carried, Memory
 from gateway.outputs import Outputs
 from gateway.plan import Plan
 from gateway.run import Connection, Open, Ring, converse
@@ -56,7 +57,9 @@ STOPPING = 0.5  # seconds that a device's output may take to reach its stop valu
 class Device(Service):
     """One configured device.  Everything that happens to it passes here."""
 
-    def __init__(self, plan: Plan, open: Open, ring: Ring, clock: IReactorTime, hub: Hub) -> None:
+    def __init__(
+        self, plan: Plan, open: Open, ring: Ring, clock: IReactorTime, hub: Hub, memory: Memory | None = None
+    ) -> None:
         self.plan, self.open, self.ring, self.clock, self.hub = plan, open, ring, clock, hub
         self.who = plan.card.name
         period = plan.card.period
@@ -65,7 +68,9 @@ class Device(Service):
         self.longest = min(LONGEST, max(FIRST, period or LONGEST))  # so long it may stay unnoticed that it is back
         self.told = Told(self.who, hub, Status(state="absent"))
         self.life = make_life(self.told)
-        self.device: api.Device = plan.driver.device(plan.settings)
+        make = partial(plan.driver.device, plan.settings)
+        self.carried = Carried(f"{plan.driver.name}:{self.who}", make, memory or Memory(), clock, self.note)
+        self.device: api.Device = self.carried.fresh()
         self.connection: Connection | None = None
         self.tether: IProtocol | None = None
         self.turn = DeferredLock()
@@ -104,7 +109,8 @@ class Device(Service):
     def stopped(self, result: object) -> Deferred[None]:
         self.rest()
         self.life.stop()
-        return deferLater(self.clock, 0)  # ports close in a later turn, and the next to open one may follow at once
+        # Ports close in a later turn, and the next to open one may follow at once.
+        return self.carried.keep(self.device).addBoth(lambda _: deferLater(self.clock, 0))
 
     def appeared(self) -> None:
         """Something was plugged in where this device belongs: try now, and soon again."""
@@ -178,7 +184,7 @@ class Device(Service):
         """Open, and make sure of what is there.  Raises what was wrong; then everything is closed."""
         self.life.open()
         try:
-            self.device = self.plan.driver.device(self.plan.settings)
+            self.device = self.carried.fresh(self.device)
             self.epoch, self.received = self.epoch + 1, self.ring.received
             self.connection = await self.open(self.fed, partial(self.gone, self.epoch))
             self.life.opened()
@@ -317,7 +323,15 @@ class Device(Service):
             each.callback(None) if result is None else each.errback(result)
 
     def fed(self, data: Any) -> None:
-        """What came unasked: bytes, or edges."""
+        """What came unasked: bytes, or edges, which have their own times."""
+        if isinstance(data, tuple):
+            for edge in data:
+                self.hear((edge,), edge.at)
+        else:
+            self.hear(data)
+        self.carried.changed(self.device)
+
+    def hear(self, data: Any, at: float | None = None) -> None:
         feed = getattr(self.device, "feed", None)  # isinstance(..., Feeds) takes Python 3.11 longer than a sentence
         if feed is None:
             return  # it stays in the ring
@@ -326,18 +340,21 @@ class Device(Service):
                 if isinstance(event, DeviceError):
                     self.hub.fail(self.who, event)
                 else:
-                    self.publish(event)
+                    self.publish(event, at)
                     if self.waiting and not isinstance(self.device, Measures):
                         self.release(None)
         except Exception as bug:  # the port stays open; what the device kept may be what broke it, so begin anew
             self.hub.fail(self.who, bug)
-            self.device = self.plan.driver.device(self.plan.settings)
+            self.device = self.carried.fresh()
 
-    def publish(self, sample: Sample) -> None:
-        self.heard, self.received = self.hub.clock.monotonic(), self.ring.received
+    def publish(self, sample: Sample, at: float | None = None) -> None:
+        """Of now, or of *at*; but the readings of one device are never out of order."""
+        now = self.hub.clock.monotonic()
+        self.heard = now if at is None else min(now, max(at, self.heard))
+        self.received = self.ring.received
         if self.plan.scales:
             sample = {quantity: self.scaled(quantity, value) for quantity, value in sample.items()}
-        self.hub.publish(self.who, sample, self.keeps, self.doubtful(sample) if self.plan.limits else ())
+        self.hub.publish(self.who, sample, self.keeps, self.doubtful(sample) if self.plan.limits else (), self.heard)
         self.outputs.seen(sample)
 
     def scaled(self, quantity: Quantity, value: Value) -> Value:

@@ -18,6 +18,7 @@ from drivers.api import (
     BadFrame,
     DeviceError,
     Driver,
+    Edge,
     NoAnswer,
     Operation,
     Quantity,
@@ -33,6 +34,7 @@ from gateway import clock
 from gateway.device import FIRST, LONGEST, PATIENCE
 from gateway.device import Device as Running
 from gateway.hub import Card, Hub
+from gateway.memory import Memory
 from gateway.plan import Plan
 from gateway.reading import Readings
 from gateway.run import Connection, Fed, Lost, Ring
@@ -98,7 +100,7 @@ class Fragile:
 
 
 class World:
-    def __init__(self, device: Any, **more: Any) -> None:
+    def __init__(self, device: Any, memory: Memory | None = None, **more: Any) -> None:
         self.time = Clock()
         self.hub = Hub(clock.Clock(1, self.time.seconds))
         self.wires: list[Wire] = []
@@ -114,7 +116,7 @@ class World:
         self.states: list[str] = []
         self.hub.listen(lambda name, status: self.states.append(status.state))
         self.ring = Ring(self.time.seconds)
-        self.device = Running(Plan(**chosen), self.open, self.ring, self.time, self.hub)
+        self.device = Running(Plan(**chosen), self.open, self.ring, self.time, self.hub, memory)
 
     def open(self, fed: Fed, lost: Lost) -> Deferred[Connection]:
         if self.refuse is not None:
@@ -459,3 +461,48 @@ def test_what_could_not_be_switched_off_is_tried_again() -> None:
     assert wrote == [b"on", b"off"] and world.value("x.state") is False
     world.time.pump([1.0] * 700)
     assert wrote == [b"on", b"off"]
+
+
+class Edges:
+    """Says the level of each edge, and remembers how many there were."""
+
+    def __init__(self, settings: object) -> None:
+        self.count = 0
+
+    def feed(self, data: tuple[Edge, ...]) -> Iterator[Sample]:
+        for edge in data:
+            self.count += 1
+            yield {STATE: edge.level}
+
+    def state(self) -> bytes:
+        return bytes([self.count])
+
+    def restore(self, data: bytes) -> None:
+        self.count = data[0]
+
+
+def test_edges_are_readings_of_their_own_time_in_order() -> None:
+    world = World(Edges)
+    seen: list[Readings] = []
+    world.hub.subscribe(seen.append, "*")
+    world.device.startService()
+    world.fed((Edge("line", True, 0.0),))
+    world.time.advance(5)
+    world.fed((Edge("line", False, 4.25), Edge("line", True, 4.5), Edge("line", False, 4.0), Edge("line", True, 9.0)))
+    assert [readings[0].monotonic for readings in seen] == [0.0, 4.25, 4.5, 4.5, 5.0]
+    assert [readings[0].value for readings in seen] == [True, False, True, False, True]
+    assert world.device.status.seen == 5.0
+
+
+def test_a_device_remembers_over_a_restart_and_a_loss() -> None:
+    memory = Memory(kept={"test:x": b"\x05"})
+    world = World(Edges, memory=memory)
+    world.device.startService()
+    world.fed((Edge("line", True, 0.0),))
+    world.lost(Failure(NoAnswer("unplugged")))
+    world.time.advance(1)
+    world.fed((Edge("line", True, 1.0),))
+    assert world.device.device.count == 7  # type: ignore[union-attr]  # ours
+    world.device.stopService()
+    world.time.advance(0)
+    assert memory.load("test:x") == b"\x07" and not world.time.getDelayedCalls()
