@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from gateway.commands import Commands
 from gateway.config import Config, Listen
 from gateway.device import Device
 from gateway.hardware import Hardware
+from gateway.history.service import History, opened
 from gateway.hub import Hub, Status
 from gateway.listeners import Listeners
 from gateway.manual import Manual
@@ -31,7 +32,8 @@ from gateway.systemd import notify, watchdog
 from gateway.timesource import last_known
 from gateway.walltime import WallTime
 
-STOP = 1.8  # seconds that a clean stop may take
+STOP = 1.8  # seconds that devices may take to stop
+WRITE = 10.0  # seconds that the disk may take for what came last
 LISTENERS = ("tcp", "http", "irc")
 
 
@@ -53,9 +55,24 @@ class Gateway(Service):
     ) -> None:
         self.reactor, self.config, self.emulate, self.load = reactor, config, emulate, load
         began, noted = monotonic(), folder / "time" if folder is not None else None
-        self.clock = Clock(boot, lambda: monotonic() - began, floors={boot: last_known(noted)})
+        kept, path = config.history or configuration.MEMORY, database(config.history, folder)
+        store, why = opened(path)
+        floors = {**store.known(), (boot := max(boot, store.boot + 1)): max(last_known(noted), store.floor())}
+        self.clock = Clock(boot, lambda: monotonic() - began, store.times(), floors)
         self.hub = Hub(self.clock)
-        self.commands = Commands(self.hub, Manual(self.hub))
+        self.history = History(
+            reactor,
+            self.clock,
+            store,
+            path=path,
+            why=why,
+            keeps=kept.keep,
+            most=kept.size,
+            bytes_per_day=kept.bytes_per_day,
+            failures=self.failures,
+        )
+        self.hub.subscribe(self.history.hear, "*")
+        self.commands = Commands(self.hub, Manual(self.hub), reactor)
         self.commands.facts.update(pid=0, loads=1, config="")
         self.wall = WallTime(
             self.clock, reactor, config.time, receiver=config.time_from, path=noted, facts=self.commands.facts
@@ -79,6 +96,8 @@ class Gateway(Service):
         super().startService()
         self.commands.facts["pid"] = os.getpid()  # not before: twistd forks
         self.hub.listen(self.told)
+        self.history.startService()
+        self.commands.jobs.start()
         if self.load is not None:  # here, for whoever runs us: left alone, SIGHUP ends a process
             signal.signal(signal.SIGHUP, lambda number, frame: self.reactor.callFromThread(self.reload))
         self.wall.startService()
@@ -101,18 +120,24 @@ class Gateway(Service):
         self.owed = owed
 
     def stopService(self) -> Deferred[Any]:
-        """Listeners, conversations and output policies, buses: in this order, and in bounded time."""
+        """Listeners, conversations and output policies, buses, history: in this order, and in bounded time."""
         super().stopService()
         notify("STOPPING=1")
         if self.alive.running:
             self.alive.stop()
         self.wall.stopService()
-        return Deferred.fromCoroutine(self.let_go()).addTimeout(STOP, self.reactor, self.hung)
+        self.commands.jobs.stop()
+        done = Deferred.fromCoroutine(self.let_go()).addTimeout(STOP, self.reactor, self.hung)
+        return done.addBoth(self.close_history)
 
     async def let_go(self) -> None:
         await self.listeners.close(*LISTENERS)
         await DeferredList([self.remove(name) for name in list(self.devices)], consumeErrors=True)
         await self.hardware.close()
+
+    def close_history(self, result: object) -> Deferred[Any]:
+        """Last, and whatever hung before: what came is to be kept."""
+        return self.history.stopService().addTimeout(WRITE, self.reactor, self.hung)
 
     def hung(self, result: object, seconds: float) -> None:
         self.log.warn("stopped without waiting any longer than {seconds:g} s", seconds=seconds)
@@ -132,6 +157,7 @@ class Gateway(Service):
             return succeed(None)
         notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
         old, self.config = self.config, new
+        self.history.settle(new.history or configuration.MEMORY)
         self.wall.configure(new.time, new.time_from)
         before = {device.name: device for device in old.devices}
         after = {device.name: device for device in new.devices}
@@ -183,10 +209,16 @@ class Gateway(Service):
 
     def told(self, name: str, status: Status) -> None:
         """Log that a device runs, or no longer does.  Why an attempt failed is logged where that is counted."""
+        self.history.note(name, status.state, status.reason)
         if (status.state == "running") != (name in self.up):
             self.up ^= {name}
             about = f"{status.state} {status.reason or status.identity}".rstrip()
             self.log.info("{name}: {about}", name=name, about=about)
+
+    def failures(self) -> Iterator[tuple[str, str, int, str]]:
+        """What went wrong, for the history."""
+        for (who, kind), tally in self.hub.errors.items():
+            yield who, kind, tally.count, tally.last
 
     # Interfaces
 
@@ -214,6 +246,13 @@ class Gateway(Service):
 def changed(old: configuration.Device, new: configuration.Device) -> bool:
     """Whether a device must start anew; an edited table of its driver counts, too."""
     return old.table != new.table or old.driver is not new.driver
+
+
+def database(history: configuration.History | None, folder: Path | None) -> str | None:
+    """Where the history lies: as configured, or in *folder*; None is: in memory."""
+    if history is None or (history.path is None and folder is None):
+        return None
+    return history.path or str(folder / "history.db") if folder else history.path
 
 
 def next_boot(folder: Path) -> int:

@@ -15,7 +15,18 @@ from typing import Any, Literal
 
 from gateway import notation, places
 from gateway.config_device import Device, Find, Policy, QuantityConfig, read_devices
-from gateway.places import Bus, Endpoint, Folder, Lines, Select, SerialPort, Where, parse_serial
+from gateway.places import (
+    Bus,
+    Endpoint,
+    Folder,
+    Lines,
+    ModbusTCP,
+    Select,
+    SerialPort,
+    Unit,
+    Where,
+    parse_serial,
+)
 from gateway.table import ConfigError, Page, Problem, Table, shared
 
 __all__ = [
@@ -68,7 +79,11 @@ class IRC(Listen):
 class History:
     path: str | None
     keep: float | None  # seconds; None is for ever
+    size: int  # bytes that the database may have
     bytes_per_day: int  # that may be written to the card
+
+
+MEMORY = History(None, None, 16 * 2**20, 10**9)  # what is kept when nothing is said of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +203,7 @@ def read_history(table: Table) -> History:
     return History(
         path=table.take("path", notation.path, None),
         keep=table.take("keep", notation.duration, None),
+        size=table.take("size", notation.size, 2 * 10**9),
         bytes_per_day=table.take("bytes_per_day", notation.size, 10**9),
     )
 

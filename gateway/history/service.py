@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable
-from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, fail
@@ -31,7 +30,7 @@ from gateway.reading import Readings
 
 TIDY = 900.0  # seconds between two times that all of the log is packed, hours are made and the old is deleted
 AGAIN = 60.0  # seconds between two tries to open what could not be opened
-HELD = 16 * 2**20  # bytes of a history in memory
+HELD = 16 * 2**20  # bytes of a history in memory, at most
 Failures = Callable[[], Iterable[tuple[str, str, int, str]]]  # device, class of error, how often so far, last words
 
 
@@ -48,6 +47,19 @@ def opened(path: str | None) -> tuple[Store, str]:
         return Store(), str(error)
 
 
+class Kept(Protocol):
+    """What is configured: for how many seconds and bytes, and how many of them may be written in a day."""
+
+    @property
+    def keep(self) -> float | None: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def bytes_per_day(self) -> int: ...
+
+
 class History(Service):
     """The past of all readings, and what else must outlive the gateway.  *keeps* is in seconds, *most* in bytes."""
 
@@ -62,7 +74,7 @@ class History(Service):
         path: str | None = None,
         why: str = "",
         keeps: float | None = None,
-        most: int | None = None,
+        most: int = 2 * 10**9,
         bytes_per_day: int = 10**9,
         failures: Failures = lambda: (),
     ) -> None:
@@ -89,15 +101,20 @@ class History(Service):
             self.log.error("history: {why}", why=self.trouble)
         self.worker.start()
         self.note("gateway", "started", "")
-        self.worker.do(partial(self.begin, self.clock.boot)).addErrback(self.failed)
+        self.worker.do(self.begin).addErrback(self.failed)
         self.deaf = self.clock.listen(self.learn)
         self.later("commit", self.budget.interval, self.tick)
         self.later("tidy", TIDY / 10, self.tidy)
         if self.path is not None and self.store.path == MEMORY:
             self.later("again", AGAIN, self.again)
 
-    def begin(self, boot: int) -> None:
-        self.store.begin(boot)
+    def begin(self) -> None:
+        self.store.begin(self.clock.boot, round(self.clock.floor * 1000))
+
+    def settle(self, kept: Kept) -> None:
+        """Take over what was configured anew.  Another path counts from the next start on."""
+        self.keeps, self.most, self.budget.per_day = kept.keep, kept.size, kept.bytes_per_day
+        self.budget.tokens = min(self.budget.tokens, self.budget.per_day)
 
     def stopService(self) -> Deferred[None]:
         """Fires when all that came is on the disk, or cannot be."""
@@ -157,7 +174,7 @@ class History(Service):
             last, known = self.told.get((device, kind), (-SELDOM, 0))
             if count > known and now - last >= SELDOM:
                 self.told[device, kind] = now, count
-                self.note(device, kind, words, count - known)
+                self.note(device, kind, words, count - known)  # such an event has the name of an error
 
     # What stays
 
@@ -211,7 +228,7 @@ class History(Service):
                 keep.resume(store, boot)
                 yield from keep.roll(store, boot, None)
         yield from keep.roll(store, store.boot, round(self.clock.monotonic() * 1000))
-        most = HELD if store.path == MEMORY else self.most
+        most = min(HELD, self.most) if store.path == MEMORY else self.most
         before = None if self.keeps is None or now is None else now - self.keeps
         yield from keep.trim(store, before, most)
 
@@ -310,7 +327,7 @@ class History(Service):
         """On the thread: begin anew beside a damaged database, with all that is in memory."""
         path, old = self.store.path, self.store
         fresh, why = opened(path)
-        succeed(old, fresh, self.clock.boot, blocks=False)
+        succeed(old, fresh, blocks=False)
         self.store = fresh
         self.reactor.callFromThread(self.replaced, why or f"{path} was damaged, and is now {aside}")
 
@@ -328,7 +345,7 @@ class History(Service):
         fresh, why = opened(self.path)
         if fresh.path == MEMORY:
             raise HistoryError(why)
-        succeed(self.store, fresh, self.clock.boot)
+        succeed(self.store, fresh)
         self.store.close()
         self.store = fresh
 

@@ -88,22 +88,36 @@ class Store:
             row = self.db.execute("SELECT data FROM kept WHERE kind='gateway' AND key='boot'").fetchone()
         return max(last or 0, int(row[0]) if row else 0)
 
-    def begin(self, boot: int) -> None:
-        """The readings that come now belong to *boot*."""
-        self.floors[boot] = self.known_until()
+    def begin(self, boot: int, floor: int) -> None:
+        """The readings that come now belong to *boot*, which began after *floor* (milliseconds of Unix time)."""
+        self.floors[boot] = floor
         self.boot = boot
         self.put("INSERT OR REPLACE INTO kept VALUES ('gateway', 'boot', ?)", b"%d" % boot)
-        self.put("INSERT OR REPLACE INTO kept VALUES ('floor', ?, ?)", str(boot), b"%d" % self.floors[boot])
+        self.put("INSERT OR REPLACE INTO kept VALUES ('floor', ?, ?)", str(boot), b"%d" % floor)
         self.commit()
 
-    def known_until(self) -> int:
+    def floor_ms(self) -> int:
         """The latest time that the boots so far knew, in milliseconds of Unix time."""
         floor = max(self.floors.values(), default=0)
         asked = "SELECT max(stop) FROM span WHERE series=? AND boot=?"
-        for since, offset in self.segments.get(self.boot, ()):
-            stops = [self.db.execute(asked, (series, self.boot)).fetchone()[0] or 0 for series in self.series]
-            floor = max(floor, offset + max(since, *stops, 0))
+        with self.reading():
+            for since, offset in self.segments.get(self.boot, ()):
+                stops = [self.db.execute(asked, (series, self.boot)).fetchone()[0] or 0 for series in self.series]
+                floor = max(floor, offset + max(since, *stops, 0))
         return floor
+
+    def floor(self) -> float:
+        return self.floor_ms() / 1000
+
+    def known(self) -> dict[int, float]:
+        """For each boot that began here the last time known before it, in Unix seconds."""
+        return {boot: floor / 1000 for boot, floor in self.floors.items()}
+
+    def times(self) -> list[Segment]:
+        """The clock segments of all boots."""
+        return [
+            Segment(boot, since / 1000, offset / 1000) for boot, all in self.segments.items() for since, offset in all
+        ]
 
     def recover(self) -> None:
         """Pack what the log of an earlier boot still holds."""

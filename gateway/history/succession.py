@@ -13,10 +13,11 @@ from gateway.history.past import whole
 from gateway.history.store import Store
 
 
-def succeed(old: Store, new: Store, boot: int, blocks: bool = True) -> None:
+def succeed(old: Store, new: Store, blocks: bool = True) -> None:
     """Have *new* go on where *old* is, with its readings: all that are in memory, and what is in its *blocks*.  The
-    boot that runs is *boot* in both."""
-    new.begin(boot)
+    boot that runs is the same in both."""
+    boot = old.boot
+    new.begin(boot, max(old.floors.get(boot, 0), new.floor_ms()))
     for since, offset in old.segments.get(boot, []):
         new.segments.setdefault(boot, []).append((since, offset))
         new.put("INSERT OR REPLACE INTO segment VALUES (?, ?, ?)", boot, since, offset)

@@ -33,6 +33,12 @@ def made(text: str = TEXT, **more: Any) -> tuple[app.Gateway, Reactor]:
     return gateway, reactor
 
 
+def written(gateway: app.Gateway, reactor: Reactor) -> None:
+    """Let the thread of the history come to its end, and tell of it."""
+    gateway.history.worker.thread.join(10)
+    reactor.advance(0)
+
+
 def ended(deferred: Deferred[Any]) -> list[Any]:
     """Holds something once *deferred* has come to its end."""
     found = list[Any]()
@@ -59,7 +65,9 @@ def test_stop_goes_listeners_devices_buses(monkeypatch: pytest.MonkeyPatch) -> N
     stopped = ended(gateway.stopService())
     assert order == ["listeners"] and not stopped
     closing.callback(None)
-    assert order == ["listeners", "pump", "attic", "hardware"] and stopped
+    assert order == ["listeners", "pump", "attic", "hardware"]
+    written(gateway, reactor)
+    assert stopped
 
 
 def test_stop_waits_for_nobody_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,6 +77,7 @@ def test_stop_waits_for_nobody_for_long(monkeypatch: pytest.MonkeyPatch) -> None
     reactor.advance(app.STOP - 0.01)
     assert not stopped
     reactor.advance(0.02)
+    written(gateway, reactor)
     assert stopped and app.STOP < 2
 
 
@@ -102,6 +111,7 @@ def test_stop_during_a_reload_starts_nothing_anew() -> None:
     gateway.reload()
     stopped = ended(gateway.stopService())
     reactor.advance(1)
+    written(gateway, reactor)
     assert stopped and not gateway.devices
 
 
