@@ -6,7 +6,7 @@ the pauses.  What drivers know is in ``drivers``, how a conversation runs is in 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from dataclasses import replace
 from functools import partial
 from math import floor, inf
@@ -137,6 +137,9 @@ class Device(Service):
     def raw(self) -> Iterable[Chunk]:
         return self.ring
 
+    def follow(self, take: Callable[[Chunk], None]) -> Callable[[], None]:
+        return self.ring.follow(take)
+
     def read(self) -> Deferred[None]:
         """Measure now, or join the measurement under way; of a device that only talks, wait for what it says next."""
         if self.connection is None:
@@ -186,6 +189,7 @@ class Device(Service):
         try:
             self.device = self.carried.fresh(self.device)
             self.epoch, self.received = self.epoch + 1, self.ring.received
+            self.ring.begin()
             self.connection = await self.open(self.fed, partial(self.gone, self.epoch))
             self.life.opened()
             identity = await self.identify()
@@ -195,6 +199,7 @@ class Device(Service):
                 self.failed(cast(Exception, error))
             raise
         self.tries = self.failures = 0
+        self.ring.begun()
         self.life.identified(identity)
         self.tether = tether = cast(IProtocol, factory.buildProtocol(cast(Any, None)))
         tether.makeConnection(cast(Any, Cord(self)))
