@@ -6,6 +6,8 @@ invents a name.  Prometheus, MQTT topics and IRC commands are derived from these
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from drivers.api import Quantity
 
 
@@ -67,6 +69,21 @@ def current(low: float, high: float, digits: int = 3) -> Quantity:
 def power(low: float, high: float, digits: int = 1) -> Quantity:
     """Active electric power, in watts; negative when it is fed back."""
     return Quantity("power", "W", low=low, high=high, digits=digits)
+
+
+def apparent_power(low: float, high: float, digits: int = 1) -> Quantity:
+    """Apparent electric power, in volt-amperes."""
+    return Quantity("apparent_power", "VA", low=low, high=high, digits=digits)
+
+
+def reactive_power(low: float, high: float, digits: int = 1) -> Quantity:
+    """Reactive electric power, in volt-amperes reactive; the sign is as the meter has it."""
+    return Quantity("reactive_power", "var", low=low, high=high, digits=digits)
+
+
+def power_factor(low: float = -1, high: float = 1, digits: int = 3) -> Quantity:
+    """Active by apparent power; the sign is as the meter has it."""
+    return Quantity("power_factor", low=low, high=high, digits=digits)
 
 
 def energy(low: float = 0, high: float = 1e9, digits: int = 3) -> Quantity:
@@ -147,3 +164,48 @@ def hdop() -> Quantity:
 def count() -> Quantity:
     """How often something happened since the device, or the gateway, began to look."""
     return Quantity("count", kind="int", high=2**53)
+
+
+def fan() -> Quantity:
+    """How fast a fan turns, in turns a minute."""
+    return Quantity("fan", "1/min", high=100_000)
+
+
+def undervoltage() -> Quantity:
+    """Whether a board gets too little voltage right now."""
+    return Quantity("undervoltage", kind="flag")
+
+
+def throttled() -> Quantity:
+    """Whether a board runs slower than it could right now, for its temperature or its supply."""
+    return Quantity("throttled", kind="flag")
+
+
+def instance(quantity: Quantity, which: str) -> Quantity:
+    """One of several of a kind in one device: *quantity* with ``_which`` behind its name."""
+    return replace(quantity, name=f"{quantity.name}_{which}")
+
+
+def rate() -> Quantity:
+    """How often something happens, in times a second; or its units, where a unit is several times."""
+    return Quantity("rate", "1/s", high=1e9, digits=3)
+
+
+def volume(high: float = 1e9) -> Quantity:
+    """Water, gas or whatever flows, since the counter began, in cubic metres."""
+    return Quantity("volume", "m³", high=high, digits=4)
+
+
+def volume_flow(high: float = 1e6) -> Quantity:
+    """Volume in time, in litres a minute."""
+    return Quantity("volume_flow", "l/min", high=high, digits=3)
+
+
+def motion() -> Quantity:
+    """Whether something moves in sight."""
+    return Quantity("motion", kind="flag")
+
+
+def contact() -> Quantity:
+    """A door or window: on is closed, off is open."""
+    return Quantity("contact", kind="flag")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drivers.codec.crc import crc8, crc16_modbus, negated8, sum16
+from drivers.codec.crc import crc8, crc8_maxim, crc16_modbus, negated8, sum16
 
 
 def test_crc8_as_sensirion_prints_it() -> None:
@@ -15,6 +15,11 @@ def test_crc8_as_the_catalogue_has_it() -> None:
 
 def test_crc8_without_a_start_value() -> None:
     assert crc8(b"\x68\x3a", init=0) == 0x7C  # Datasheet HTU21D, section "CRC checksum"
+
+
+def test_crc8_of_1_wire() -> None:
+    assert crc8_maxim(bytes.fromhex("02 1c b8 01 00 00 00")) == 0xA2  # Maxim application note 27
+    assert crc8_maxim(b"123456789") == 0xA1  # the catalogue's CRC-8/MAXIM-DOW
 
 
 def test_crc16_of_modbus() -> None:
