@@ -6,14 +6,19 @@ status line: ``OK ...`` or ``ERR <code> <message>``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
+from gateway.commands.usage import COMMANDS
 from gateway.reading import Reading, encode
 
 Data = dict[str, Any]
+GLOB = frozenset("*?[")
+REST = frozenset(("set", "after"))  # whose last argument is the rest of the line
 
 
 class CommandError(Exception):
@@ -32,57 +37,34 @@ class Row:
     data: Data
 
     @property
+    def line(self) -> bytes:
+        """UTF-8, with its line end; what UTF-8 has no bytes for, as in the name of a file, is escaped."""
+        return self.text.encode(errors="backslashreplace") + b"\n"
+
+    @property
     def json(self) -> bytes:
         return encode(self.data)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command has to say.  *status* is its last line, and *last* asks to close the connection."""
+    """What a command has to say.  *status* is its last line, and *last* asks to close the connection.
+
+    A long one is the first page of several: *more* gives the next, once these rows are taken.  Who cannot show
+    pages shows this one and its status, which says that there is more; else the status of the last page counts."""
 
     rows: tuple[Row | Reading, ...] = ()
     status: str = "OK"
     last: bool = False
+    more: Callable[[], Answer | Deferred[Answer]] | None = None
 
     @property
     def ok(self) -> bool:
         return self.status.startswith("OK")
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """One command: its arguments, what it does in a line, and the role it takes."""
-
-    arguments: str
-    about: str
-    role: str = "viewer"
-    least: int = 0
-    most: int = 0
-
-
-ANY = 1000
-GLOB = frozenset("*?[")
-COMMANDS = {
-    "help": Usage("[COMMAND]", "list the commands, or explain one", most=1),
-    "version": Usage("", "say what runs here"),
-    "status": Usage("", "how the gateway is"),
-    "devices": Usage("[PATTERN...]", "list devices: name, state, driver, place, reason", most=ANY),
-    "items": Usage("[PATTERN...]", "list every name, also those without a value", most=ANY),
-    "count": Usage("[PATTERN...]", "count the names that have a value", most=ANY),
-    "get": Usage("NAME|PATTERN...", "newest readings: name, value, unit, time, quality", least=1, most=ANY),
-    "set": Usage("NAME VALUE", "set a quantity; a name without a dot is a key of `manual`", "operator", 2, 2),
-    "read": Usage("NAME|DEVICE", "measure now, and give the readings", "operator", 1, 1),
-    "delete": Usage("KEY|PATTERN...", "delete keys of `manual`", "operator", 1, ANY),
-    "clear": Usage("", "delete all keys of `manual`", "operator"),
-    "watch": Usage("[PATTERN...]", "get new readings as they come, in lines that start with `* `", most=ANY),
-    "unwatch": Usage("[PATTERN...]", "stop watching these patterns, or all", most=ANY),
-    "json": Usage("[on|off]", "turn data lines into JSON objects", most=1),
-    "quit": Usage("", "say goodbye"),
-}
-
-
 def parse(line: str) -> tuple[str, list[str]]:
-    """The command word of *line*, in lower case, and its arguments.  The value of ``set`` is the rest of the line.
+    """The command word of *line*, in lower case, and its arguments.  The last of ``set`` is the rest of the line.
     Raises CommandError when there is no such command or the number of arguments is wrong."""
     words = line.split()
     if not words:
@@ -90,9 +72,10 @@ def parse(line: str) -> tuple[str, list[str]]:
     word = words[0].lower()
     if (usage := COMMANDS.get(word)) is None:
         raise CommandError("unknown-command", f"{clip(words[0])}: no such command{nearest(word, COMMANDS)}; try `help`")
-    arguments = line.split(None, 2)[1:] if word == "set" else words[1:]
+    arguments = line.split(None, 2)[1:] if word in REST else words[1:]
     if not usage.least <= len(arguments) <= usage.most:
-        raise CommandError("syntax", f"usage: {word} {usage.arguments}".rstrip())
+        example = f"; for example: {usage.examples[0]}" if usage.examples else ""
+        raise CommandError("syntax", f"usage: {word} {usage.arguments}".rstrip() + example)
     return word, [argument.strip() for argument in arguments]
 
 
@@ -104,7 +87,14 @@ def nearest(word: str, known: Iterable[str], before: str = "") -> str:
     return f"; did you mean `{before}{found[0]}`?" if found else ""
 
 
-def clip(text: str) -> str:
+def clip(text: str, length: int = 60) -> str:
     """*text* short enough, and printable, for an answer."""
-    text = "".join(each if each.isprintable() else "?" for each in text[:61])
-    return text if len(text) <= 60 else text[:60] + "..."
+    text = "".join(each if each.isprintable() else "?" for each in text[: length + 1])
+    return text if len(text) <= length else text[:length] + "..."
+
+
+def number(text: str, least: int, most: int) -> int:
+    """A whole number.  Raises CommandError when it is none, or not in these bounds."""
+    if not (text.isascii() and text.isdecimal() and least <= int(text[:20]) <= most):
+        raise CommandError("syntax", f"{clip(text)} is no number from {least} to {most}")
+    return int(text)

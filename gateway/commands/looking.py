@@ -7,7 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from gateway.clock import Clock, Segment, iso
-from gateway.commands.grammar import COMMANDS, GLOB, Answer, CommandError, Row, clip, nearest
+from gateway.commands.grammar import GLOB, Answer, CommandError, Row, clip, nearest
+from gateway.commands.usage import COMMANDS, GROUPS, TOPICS, Usage
 from gateway.hub import matcher
 from gateway.reading import Reading
 
@@ -15,20 +16,40 @@ if TYPE_CHECKING:
     from gateway.commands.run import Session
 
 
-WIDE = max(len(f"{name} {usage.arguments}") for name, usage in COMMANDS.items())
+WIDE = 26  # characters of the first column of `help`
 
 
 def do_help(me: Session, word: str = "") -> Answer:
+    word = word.lower()
     if not word:
-        rows = [Row(f"{f'{name} {usage.arguments}':{WIDE}}  {usage.about}",
-                    {"command": name, "arguments": usage.arguments, "about": usage.about, "role": usage.role})
-                for name, usage in COMMANDS.items()]  # fmt: skip
-        return Answer(tuple(rows), f"OK {len(rows)}")
-    if (usage := COMMANDS.get(word.lower())) is None:
-        raise CommandError("unknown-command", f"{clip(word)}: no such command{nearest(word, COMMANDS)}")
-    text = f"{word.lower()} {usage.arguments}".rstrip() + f": {usage.about} ({usage.role})"
-    return Answer((Row(text, {"command": word.lower(), "arguments": usage.arguments, "about": usage.about,
-                              "role": usage.role}),))  # fmt: skip
+        return overview()
+    if (usage := COMMANDS.get(word)) is not None:
+        first = f"{word} {usage.arguments}".rstrip() + f": {usage.about} ({usage.role})"
+        data = described(word, usage)
+        rows = [Row(first, data)]
+        rows += [Row(f"  {line}", {"command": word, "more": line}) for line in usage.more]
+        rows += [Row(f"  > {line}", {"command": word, "example": line}) for line in usage.examples]
+        return Answer(tuple(rows))
+    if (lines := TOPICS.get(word)) is not None:
+        return Answer(tuple(Row(line, {"topic": word, "more": line}) for line in lines))
+    raise CommandError("unknown-command", f"{clip(word)}: no such command{nearest(word, [*COMMANDS, *TOPICS])}")
+
+
+def overview() -> Answer:
+    rows = []
+    for group, commands in GROUPS.items():
+        rows.append(Row(f"{group}:", {"group": group}))
+        for name, usage in commands.items():
+            said = f"{name} {usage.arguments}"
+            said = said if len(said) <= WIDE else f"{name} ..."
+            rows.append(Row(f"  {said:{WIDE}}  {usage.about}", described(name, usage)))
+    topics = ", ".join(f"help {topic}" for topic in TOPICS)
+    rows.append(Row(f"More: help COMMAND, {topics}", {"topics": list(TOPICS)}))
+    return Answer(tuple(rows), f"OK {len(COMMANDS)}")
+
+
+def described(name: str, usage: Usage) -> dict[str, object]:
+    return {"command": name, "arguments": usage.arguments, "about": usage.about, "role": usage.role}
 
 
 def do_version(me: Session) -> Answer:

@@ -2,37 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from drivers.api import DeviceError, Quantity
-from gateway.commands import looking, setting, watching
+from gateway.audit import Audit
+from gateway.commands import later, looking, past, setting, watching, wire
 from gateway.commands.access import Who
-from gateway.commands.grammar import COMMANDS, GLOB, Answer, CommandError, Row, clip, nearest, parse
+from gateway.commands.grammar import GLOB, Answer, CommandError, Row, clip, nearest, parse
+from gateway.commands.past import Forgetful, Past
+from gateway.commands.usage import COMMANDS
+from gateway.commands.watching import PLAIN, Sieve, Terms
+from gateway.history.question import Deed, Event, Page, Question
 from gateway.hub import Card, Chunk, Handle, Hub, Status, matcher
+from gateway.jobs import Job, Jobs
 from gateway.manual import NAME as MANUAL
 from gateway.manual import Manual
 from gateway.reading import Reading, Readings
 
-CODES = {"NoAnswer": "no-answer", "BadFrame": "bad-frame", "BadValue": "bad-value", "WrongDevice": "wrong-device"}
-PLAIN, SHORT = 256, 100  # lines remembered by one session, and characters in one of them, at most
+CODES = {
+    "NoAnswer": "no-answer",
+    "BadFrame": "bad-frame",
+    "BadValue": "bad-value",
+    "WrongDevice": "wrong-device",
+    "HistoryError": "no-history",
+}
+CHANGES = frozenset(("set", "delete", "clear"))  # what the audit trail has
+REMEMBERED, SHORT = 256, 100  # lines remembered by one session, and characters in one of them, at most
 WORDS: dict[str, Callable[..., Answer | Deferred[Answer]]] = {
     name.removeprefix("do_"): do
-    for module in (looking, setting, watching)
+    for module in (later, looking, past, setting, watching, wire)
     for name, do in vars(module).items()
     if name.startswith("do_")
 }
 
 
-class Commands:
-    """What every session shares."""
+T = TypeVar("T")
 
-    def __init__(self, hub: Hub, manual: Manual) -> None:
-        self.hub, self.manual = hub, manual
+
+class Commands:
+    """What every session shares.  *time* is for what is to be done later."""
+
+    def __init__(self, hub: Hub, manual: Manual, time: IReactorTime, history: Past | None = None) -> None:
+        self.hub, self.manual, self.time = hub, manual, time
+        self.history: Past = history or Forgetful()
+        self.audit = Audit(self.history, hub.clock.monotonic)
+        self.jobs = Jobs(time, hub.clock, self.history, self.carry_out, hub.fail)
         self.live: set[Session] = set()
         self.left = 0  # readings dropped by sessions that are closed
         self.facts: dict[str, Any] = {}  # more lines of `status`, from whoever started us
@@ -41,6 +61,17 @@ class Commands:
         session = Session(self, who)
         self.live.add(session)
         return session
+
+    def carry_out(self, job: Job) -> Deferred[str]:
+        """Do what is to be done now, with the rights of whoever asked for it, and give the status."""
+        session = self.open(Who(job.name, job.role, job.origin, f"job {job.number}"))
+
+        def told(answer: Answer) -> str:
+            session.close()
+            return answer.status
+
+        answer = session.perform(job.command)
+        return (succeed(answer) if isinstance(answer, Answer) else answer).addCallback(told)
 
     @property
     def sessions(self) -> int:
@@ -64,7 +95,11 @@ class Session:
         self.dropped = 0  # readings that a newer one replaced before this asker took them
         self.push: Callable[[Readings], None] | None = None
         self.settle: Callable[[], None] = lambda: None  # called before ``unwatch``: now pass on what was pushed
-        self.watched: tuple[str, ...] = ()
+        self.pour: Callable[[tuple[Row, ...]], bool] | None = None  # takes rows of ``log``, or says that it cannot now
+        self.watched: Mapping[str, Terms] = {}
+        self.sieve: Sieve | None = None
+        self.taps: dict[str, Callable[[], None]] = {}  # devices whose raw bytes are followed
+        self.held: set[Deferred[Any]] = set()  # what nobody else waits for
         self.cancel: Callable[[], None] | None = None
         self.plain: dict[bytes, str] = {}
 
@@ -92,6 +127,16 @@ class Session:
         """Have *take* called with new readings until the returned function is called."""
         return self.hub.subscribe(take, *patterns)
 
+    def past(self, question: Question) -> Deferred[Page]:
+        """Ask the history.  What went wrong is a plain sentence."""
+        return self.commands.history.ask(question)
+
+    def happened(
+        self, start: float, end: float, devices: tuple[str, ...] = (), limit: int = 1000
+    ) -> Deferred[tuple[Event, ...]]:
+        """What happened to *devices*, or to all, between two Unix times."""
+        return self.commands.history.events(start, end, devices, limit)
+
     def listen(self, take: Callable[[str, Status], None]) -> Callable[[], None]:
         """Have *take* called with a device's name and status when its life changes, until the returned function is
         called."""
@@ -115,6 +160,11 @@ class Session:
             self.commands.live.remove(self)
             self.commands.left += self.dropped
         self.subscribe(())
+        for stop in self.taps.values():
+            stop()
+        self.taps.clear()
+        for each in tuple(self.held):
+            each.cancel()
 
     # Lines
 
@@ -140,13 +190,29 @@ class Session:
             and len(line) <= SHORT
             and not self.json
         ):
-            if len(self.plain) >= PLAIN:
+            if len(self.plain) >= REMEMBERED:
                 self.plain.clear()
             self.plain[line.encode()] = self.full(arguments[0])
         return answer
 
     def run(self, word: str, arguments: Sequence[str]) -> Answer | Deferred[Answer]:
-        """The same, for a command that is in pieces already: whatever they hold, blanks and line ends included."""
+        """The same, for a command that is in pieces already: whatever they hold, blanks and line ends included.
+        A write is in the audit trail before it is answered, however it ended."""
+        if word not in CHANGES:
+            return self.do(word, arguments)
+        change = setting.change(self, word, arguments)
+        answer = self.do(word, arguments)
+        if isinstance(answer, Answer):
+            return self.audited(answer, *change)
+        return answer.addCallback(self.audited, *change)
+
+    def audited(self, answer: Answer, name: str, old: str, new: str) -> Answer | Deferred[Answer]:
+        result = "OK" if answer.ok else answer.status.removeprefix("ERR ")
+        deed = Deed(self.who.name, self.who.origin, self.who.interface, name, old, new, result)
+        kept = self.commands.audit.note(deed).addCallback(lambda _: answer)
+        return answer if kept.called and not kept.paused else kept
+
+    def do(self, word: str, arguments: Sequence[str]) -> Answer | Deferred[Answer]:
         try:
             self.who.need(COMMANDS[word].role, word)
             done = WORDS[word](self, *arguments)
@@ -173,12 +239,33 @@ class Session:
 
     # What they are made of
 
-    def subscribe(self, patterns: tuple[str, ...]) -> None:
+    def subscribe(self, patterns: Iterable[str] | Mapping[str, Terms]) -> None:
+        """Watch these, and nothing else."""
         if self.cancel is not None:
             self.cancel()
-        self.watched, self.cancel = patterns, None
-        if patterns and self.push is not None:
-            self.cancel = self.hub.subscribe(self.push, *patterns)
+        before, self.sieve, self.cancel = self.sieve, None, None
+        if before is not None:
+            before.close()
+        self.watched = patterns if isinstance(patterns, Mapping) else dict.fromkeys(patterns, PLAIN)
+        if not self.watched or self.push is None:
+            return
+        take = self.push
+        if any(terms is not PLAIN for terms in self.watched.values()):
+            self.sieve = Sieve(self.watched, self.push, self.commands.time)
+            if before is not None:
+                self.sieve.follow(before)
+            take = self.sieve.take
+        self.cancel = self.hub.subscribe(take, *self.watched)
+
+    def hold(self, wanted: Deferred[T]) -> Deferred[T]:
+        """Wait for *wanted* only as long as this asker is there."""
+
+        def over(result: Any) -> Any:
+            self.held.discard(wanted)
+            return result
+
+        self.held.add(wanted)
+        return wanted.addBoth(over)
 
     def full(self, name: str) -> str:
         """A name without a dot is a key of ``manual``; a pattern that may hold a dot stays as it is."""

@@ -2,54 +2,105 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
 
-from gateway.commands.grammar import Answer, CommandError, clip
+from drivers.api import Quantity, Value
+from gateway.commands.grammar import GLOB, Answer, CommandError, clip
 from gateway.commands.values import parsed
-from gateway.hub import matcher
+from gateway.hub import Handle, matcher
 from gateway.manual import NAME as MANUAL
+from gateway.manual import checked
+from gateway.reading import written
 
 if TYPE_CHECKING:
     from gateway.commands.run import Session
 
 
 def do_set(me: Session, name: str, text: str) -> Answer | Deferred[Answer]:
+    if (write := writing(me, name, text)) is None:
+        me.manual.set(me.full(name).removeprefix(f"{MANUAL}."), text)
+        return Answer()
+    handle, quantity, value = write
+    return handle.write(quantity, value).addCallback(lambda _: Answer())
+
+
+def writing(me: Session, name: str, text: str) -> tuple[Handle, Quantity, Value] | None:
+    """What ``set`` does with a device; None where it is a key of ``manual``.  Raises what keeps it from being done."""
     name = me.full(name)
     device, _, key = name.rpartition(".")
-    me.log.info("{who.name} at {who.origin}: set {name} {text}", who=me.who, name=name, text=clip(text))
     if device == MANUAL:
-        me.manual.set(key, text)
-        return Answer()
+        checked(key, text)
+        return None
     quantity = me.quantity(name)
     if not quantity.writable:
         raise CommandError("denied", f"{name} is measured, not set")
-    return me.handle(device).write(quantity, parsed(quantity, text)).addCallback(lambda _: Answer())
+    return me.handle(device), quantity, parsed(quantity, text)
 
 
 def do_read(me: Session, name: str) -> Deferred[Answer]:
-    name = me.full(name) if name not in me.hub.devices else name
-    device = name if name in me.hub.devices else name.rpartition(".")[0]
-    quantity = me.quantity(name) if name != device else None
+    device, quantity = reading(me, name)
 
     def answer(_: object) -> Answer:
         if quantity is not None:
-            return Answer((me.row(name, quantity),))
+            return Answer((me.row(f"{device}.{quantity.name}", quantity),))
         rows = tuple(map(me.fresh, me.readings(f"{device}.*")))
         return Answer(rows, f"OK {len(rows)}")
 
-    return maybeDeferred(me.handle(device).read).addCallback(answer)
+    return me.hold(maybeDeferred(me.handle(device).read)).addCallback(answer)
+
+
+def reading(me: Session, name: str) -> tuple[str, Quantity | None]:
+    """The device to measure, and which of its quantities is wanted, or all.  Raises CommandError."""
+    if name in me.hub.devices:
+        return name, None
+    return me.full(name).rpartition(".")[0], me.quantity(me.full(name))
 
 
 def do_delete(me: Session, *keys: str) -> Answer:
+    gone = list(filter(matcher(deleting(me, *keys)), me.manual.keys))
+    return Answer(status=f"OK {sum(map(me.manual.delete, gone))}")
+
+
+def deleting(me: Session, *keys: str) -> list[str]:
+    """Patterns of keys.  Raises CommandError for what is no key."""
     patterns = [key.removeprefix(f"{MANUAL}.") for key in keys]
     for pattern in patterns:
         if "." in pattern:
             raise CommandError("denied", f"{clip(pattern)}: only keys of `{MANUAL}` can be deleted")
-    gone = list(filter(matcher(patterns), me.manual.keys))
-    return Answer(status=f"OK {sum(map(me.manual.delete, gone))}")
+    return patterns
 
 
 def do_clear(me: Session) -> Answer:
     return Answer(status=f"OK {me.manual.clear()}")
+
+
+# What can be done later, and how it is looked at before
+LATER: dict[str, Callable[..., Any]] = {
+    "set": writing,
+    "read": reading,
+    "delete": deleting,
+    "clear": lambda me: None,
+}
+
+
+# What the audit says
+
+
+def change(me: Session, word: str, arguments: Sequence[str]) -> tuple[str, str, str]:
+    """The name that a write is about, the value before it, and the one that is wanted."""
+    if word == "set":
+        name = me.full(arguments[0])
+        return clip(name, 200), valued(me, name), clip(arguments[1], 200)
+    names = [me.full(key) for key in arguments] or [f"{MANUAL}.*"]
+    if len(names) == 1 and not GLOB.intersection(names[0]):
+        return clip(names[0], 200), valued(me, names[0]), "-"
+    match = matcher(names)
+    return clip(" ".join(names), 200), f"{sum(1 for key in me.manual.keys if match(f'{MANUAL}.{key}'))} keys", "-"
+
+
+def valued(me: Session, name: str) -> str:
+    now = me.latest.get(name)
+    return "-" if now is None else clip(written(now.quantity, now.value), 200)

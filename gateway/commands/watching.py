@@ -2,24 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
-from gateway.commands.grammar import GLOB, Answer, CommandError
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from gateway.commands.grammar import GLOB, Answer, CommandError, clip
+from gateway.commands.times import duration
 from gateway.hub import matcher
 from gateway.manual import NAME as MANUAL
+from gateway.reading import Reading
 
 if TYPE_CHECKING:
-    from gateway.commands.run import Session
+    from collections.abc import Callable, Mapping
 
+    from gateway.commands.run import Session
+    from gateway.reading import Readings
 
 PATTERNS = 100  # watched by one session, at most
+NAMES = 20_000  # that a sieve remembers; keys of ``manual`` come and go
 
 
-def do_watch(me: Session, *patterns: str) -> Answer:
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Which readings of a pattern are told: one that *changed*, or by *band* at least, and one *every* so many seconds
+    at most."""
+
+    changed: bool = False
+    every: float = 0.0
+    band: float = 0.0
+
+
+PLAIN = Terms()
+
+
+def do_watch(me: Session, *words: str) -> Answer:
     if me.push is None:
         raise CommandError("denied", "nothing can be pushed to you here")
-    wanted = tuple(map(me.full, patterns or ("*",)))
-    watched = tuple(dict.fromkeys(me.watched + wanted))
+    patterns, terms = understood(list(words))
+    wanted = dict.fromkeys(map(me.full, patterns or ("*",)), terms)
+    kept = {pattern: those for pattern, those in me.watched.items() if pattern not in wanted or those == terms}
+    watched = kept | wanted  # one whose terms are new comes last, and the last counts
     if len(watched) > PATTERNS:
         raise CommandError("limit", f"{PATTERNS} patterns at most")
     for pattern in wanted:
@@ -33,5 +57,113 @@ def do_watch(me: Session, *patterns: str) -> Answer:
 def do_unwatch(me: Session, *patterns: str) -> Answer:
     me.settle()
     gone = set(map(me.full, patterns)) or set(me.watched)
-    me.subscribe(tuple(pattern for pattern in me.watched if pattern not in gone))
+    me.subscribe({pattern: terms for pattern, terms in me.watched.items() if pattern not in gone})
     return Answer(status=f"OK {len(me.watched)}")
+
+
+def understood(words: list[str]) -> tuple[list[str], Terms]:
+    """Patterns, and the terms behind them: a key that is called as one of these is written ``manual.every``."""
+    patterns: list[str] = []
+    changed, every, band = False, 0.0, 0.0
+    while words:
+        word = words.pop(0)
+        if word == "changed":
+            changed = True
+        elif word in ("every", "band"):
+            if not words:
+                raise CommandError("syntax", f"{word} what? Write every 10s, or band 0.5")
+            if word == "every":
+                every = duration(words.pop(0))
+            else:
+                band = width(words.pop(0))
+        else:
+            patterns.append(word)
+    terms = Terms(changed, every, band)
+    return patterns, PLAIN if terms == PLAIN else terms
+
+
+def width(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < inf:
+        raise CommandError("syntax", f"{clip(text)} is no dead band; write a number above 0, as in band 0.5")
+    return found
+
+
+class Sieve:
+    """Passes on those readings that the terms let through.  A name goes by the last pattern that fits it."""
+
+    def __init__(self, watched: Mapping[str, Terms], push: Callable[[Readings], None], time: IReactorTime) -> None:
+        self.rules = [(matcher((pattern,)), terms) for pattern, terms in reversed(list(watched.items()))]
+        self.push, self.time = push, time
+        self.terms: dict[str, Terms] = {}
+        self.told: dict[str, tuple[Reading, float]] = {}
+        self.held: dict[str, tuple[Reading, float]] = {}  # and when they may go
+        self.call: IDelayedCall | None = None
+
+    def follow(self, before: Sieve) -> None:
+        """Go on where *before* was."""
+        self.told = before.told
+        self.held = {name: each for name, each in before.held.items() if any(match(name) for match, _ in self.rules)}
+        if self.held:
+            self.call = self.time.callLater(0, self.release)
+
+    def take(self, readings: Readings) -> None:
+        if through := tuple(reading for reading in readings if self.passes(reading)):
+            self.push(through)
+
+    def passes(self, reading: Reading) -> bool:
+        name = reading.name
+        if (terms := self.terms.get(name)) is None:
+            if len(self.terms) >= NAMES:
+                self.terms.clear()
+                self.told.clear()
+            terms = self.terms[name] = next(terms for match, terms in self.rules if match(name))
+        if terms is PLAIN:
+            return True
+        now = self.time.seconds()
+        self.held.pop(name, None)  # a newer one is here
+        if (before := self.told.get(name)) is not None:
+            last, at = before
+            if not differs(last, reading, terms):
+                return False
+            if now < at + terms.every:
+                self.held[name] = reading, at + terms.every
+                if self.call is None:
+                    self.call = self.time.callLater(at + terms.every - now, self.release)
+                return False
+        self.told[name] = reading, now
+        return True
+
+    def release(self) -> None:
+        """Pass on what was held back for long enough."""
+        now = self.time.seconds()
+        due = [reading for reading, when in self.held.values() if when <= now]
+        for reading in due:
+            del self.held[reading.name]
+            self.told[reading.name] = reading, now
+        self.call = None
+        if self.held:
+            self.call = self.time.callLater(min(when for _, when in self.held.values()) - now, self.release)
+        if due:
+            self.push(tuple(due))
+
+    def close(self) -> None:
+        if self.call is not None:
+            self.call.cancel()
+            self.call = None
+
+
+def differs(last: Reading, reading: Reading, terms: Terms) -> bool:
+    """Whether *reading* is worth telling after *last*."""
+    old, new = last.value, reading.value
+    if last.mark != reading.mark or last.quantity is not reading.quantity:
+        return True
+    if terms.band and isinstance(old, int | float) and isinstance(new, int | float) and not isinstance(new, bool):
+        return abs(new - old) >= terms.band
+    if isinstance(old, float) and isinstance(new, float):
+        digits = reading.quantity.digits
+        return not (terms.changed or terms.band) or round(old, digits) != round(new, digits)
+    return not (terms.changed or terms.band) or old != new

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -16,6 +16,8 @@ from gateway.clock import Clock
 from gateway.commands import Answer, Commands, Session, Who
 from gateway.hub import Card, Chunk, Hub, Status
 from gateway.manual import Manual
+from gateway.run import Ring
+from tests.gateway.commands.pastime import Pastime
 
 TEMPERATURE, HUMIDITY, STATE = temperature(-40, 125, digits=2), humidity(), state(writable=True)
 SPEED = Quantity("speed", "1/min", "int", 0, 3000, writable=True)
@@ -36,6 +38,7 @@ class Device:
             quantities=quantities,
         )  # fmt: skip
         self.status = Status(state="running")
+        self.ring = Ring(hub.clock.monotonic)
         self.asked: list[Deferred[None]] = []
         self.told: list[tuple[Quantity, Value, Deferred[None]]] = []
         hub.devices[name] = self
@@ -50,7 +53,10 @@ class Device:
         return done
 
     def raw(self) -> Iterable[Chunk]:
-        return (Chunk(1.0, "<", b"x"),)
+        return self.ring
+
+    def follow(self, take: Callable[[Chunk], None]) -> Callable[[], None]:
+        return self.ring.follow(take)
 
 
 class House:
@@ -63,7 +69,9 @@ class House:
             self.clock.set(wall)
         self.hub = Hub(self.clock)
         self.manual = Manual(self.hub)
-        self.commands = Commands(self.hub, self.manual)
+        self.past = Pastime(self.hub)
+        self.commands = Commands(self.hub, self.manual, self.time, self.past)
+        self.commands.jobs.start()
         self.attic = Device(self.hub, "attic", TEMPERATURE, HUMIDITY)
         self.pump = Device(self.hub, "pump", STATE, SPEED, LEVEL, MODE, NOTE, where="gpio:GPIO17")
 

@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.testing import StringTransport
 
 from drivers.quantities import state
-from gateway.commands.grammar import COMMANDS
+from gateway.commands.usage import COMMANDS
 from gateway.interfaces.query import Query
 from tests.gateway.commands.house import Device, House
 

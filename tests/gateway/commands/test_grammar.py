@@ -7,8 +7,9 @@ import time
 import pytest
 
 from gateway.commands.access import Who, stranger
-from gateway.commands.grammar import COMMANDS, CommandError, clip, nearest, parse
+from gateway.commands.grammar import CommandError, clip, nearest, parse
 from gateway.commands.run import WORDS
+from gateway.commands.usage import COMMANDS
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from drivers.api import BadFrame, NoAnswer
 from gateway.commands import Answer, Session
+from gateway.commands.grammar import parse
+from gateway.commands.usage import COMMANDS, TOPICS
 from gateway.hub import Status
 from gateway.reading import Readings
 from tests.gateway.commands.house import House, lines, logged
@@ -132,16 +134,38 @@ def test_before_the_time_is_known() -> None:
 
 def test_help_is_for_reading(session: Session) -> None:
     told = say(session, "help")
-    assert told[-1] == f"OK {len(told) - 1}" and told[6].startswith("get NAME|PATTERN...    newest readings: ")
-    assert {(line[21:23].isspace(), line[23].isspace()) for line in told[:-1]} == {(True, False)}
-    assert say(session, "help SET") == [
-        "set NAME VALUE: set a quantity; a name without a dot is a key of `manual` (operator)",
-        "OK",
-    ]
+    assert told[-1] == f"OK {len(COMMANDS)}" and told[:2] == [
+        "Looking:", "  get NAME|PATTERN...         newest readings: name, value, unit, time, quality",
+    ]  # fmt: skip
+    commands = [line for line in told[:-1] if line.startswith("  ")]
+    assert len(commands) == len(COMMANDS) and all(line[28:30] == "  " and line[30] > " " for line in commands)
+    assert max(map(len, told)) <= 130 and told[-2].startswith("More: help COMMAND, help answers, help names")
+    said = say(session, "help SET")
+    assert said[0] == "set NAME VALUE [UNIT]: set a quantity; a name without a dot is a key of `manual` (operator)"
+    assert "  > set pump.state on" in said and said[-1] == "OK"
     assert say(session, "help gte") == ["ERR unknown-command gte: no such command; did you mean `get`?"]
     assert objects(session.perform("help quit")) == [
         {"command": "quit", "arguments": "", "about": "say goodbye", "role": "viewer"}
     ]
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_a_topic_is_explained(session: Session, topic: str) -> None:
+    told = say(session, f"help {topic}")
+    assert len(told) > 2 and told[-1] == "OK" and max(map(len, told)) <= 120
+    assert objects(session.perform(f"help {topic}"))[0] == {"topic": topic, "more": told[0]}
+
+
+EXAMPLES = [line for usage in COMMANDS.values() for line in usage.examples]
+
+
+@pytest.mark.parametrize("line", EXAMPLES)
+def test_examples_of_help_are_commands(line: str) -> None:
+    parse(line)
+
+
+def test_what_is_long_or_waits_has_examples() -> None:
+    assert {word for word, usage in COMMANDS.items() if usage.most and not usage.examples} <= {"unwatch", "unlog"}
 
 
 def test_version_names_what_runs(session: Session) -> None:
@@ -347,7 +371,7 @@ def test_watch_and_unwatch(house: House, session: Session, taken: list[Readings]
     assert names(taken)[3:] == ["manual.x"]
     assert say(session, "unwatch never.watched") == ["OK 1"] and say(session, "unwatch") == ["OK 0"]
     say(session, "set x 7")
-    assert len(taken) == 3 and house.hub.subscriptions == {}
+    assert len(taken) == 3 and len(house.hub.subscriptions) == 1
 
 
 def test_watch_without_a_pattern_is_everything(house: House, session: Session, taken: list[Readings]) -> None:
@@ -382,7 +406,7 @@ def test_closing_ends_the_watch(house: House, session: Session, taken: list[Read
     say(session, "watch")
     session.close()
     house.measure()
-    assert taken == [] and house.hub.subscriptions == {} and house.commands.sessions == 0
+    assert taken == [] and len(house.hub.subscriptions) == 1 and house.commands.sessions == 0
 
 
 # Roles

@@ -11,7 +11,7 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -66,15 +66,18 @@ class Fake:
     def raw(self) -> Iterable[Chunk]:
         return ()
 
+    def follow(self, take: Callable[[Chunk], None]) -> Callable[[], None]:
+        return lambda: None
 
-def gateway(synced: bool = True) -> tuple[Hub, Commands]:
+
+def gateway(reactor: IReactorTime, synced: bool = True) -> tuple[Hub, Commands]:
     """A hub with the manual device, and the door to it."""
     start = time.monotonic()
     clock = Clock(3, lambda: time.monotonic() - start)
     if synced:
         clock.set(time.time())
     hub = Hub(clock)
-    return hub, Commands(hub, Manual(hub))
+    return hub, Commands(hub, Manual(hub), reactor)
 
 
 def house(hub: Hub) -> list[Fake]:
@@ -115,7 +118,7 @@ def main() -> None:
     from gateway.reactor import Reactor
 
     reactor = Reactor()
-    hub, commands = gateway(synced="unsynced" not in sys.argv)
+    hub, commands = gateway(reactor, synced="unsynced" not in sys.argv)
     hub.subscribe(lambda readings: learn(hub), "manual.clock")  # whatever it is set to
     hub.devices |= {fake.name: fake for fake in house(hub)}
     for name in ("pump", "gate"):

@@ -23,7 +23,7 @@ class Server:
 
     def __init__(self, synced: bool = True, hosts: tuple[str, ...] = ()) -> None:
         self.reactor = Reactor()
-        self.hub, self.commands = gateway(synced)
+        self.hub, self.commands = gateway(self.reactor, synced)
         self.devices: dict[str, Fake] = {fake.name: fake for fake in house(self.hub)}
         self.hub.devices |= self.devices
         self.site = site(self.commands, self.reactor, hosts, tcp=7600)

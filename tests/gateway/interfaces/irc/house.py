@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from twisted.internet.address import IPv4Address
@@ -49,6 +49,9 @@ class Fake:
 
     def raw(self) -> Iterable[Chunk]:
         return ()
+
+    def follow(self, take: Callable[[Chunk], None]) -> Callable[[], None]:
+        return lambda: None
 
     def tell(self, state: str, reason: str = "") -> None:
         self.status = Status(state=state, reason=reason)
@@ -98,7 +101,7 @@ class House:
         if synced:
             self.clock.set(1_795_000_000.0)
         self.hub = Hub(self.clock)
-        self.commands = Commands(self.hub, Manual(self.hub))
+        self.commands = Commands(self.hub, Manual(self.hub), self.turns)
         self.attic = Fake(self.hub, "attic", (TEMPERATURE, HUMIDITY))
         self.pump = Fake(self.hub, "pump", (STATE,))
         self.shed = Fake(self.hub, "board7.shed", (TEMPERATURE,))

@@ -1,0 +1,185 @@
+"""Commands that ask what was."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Protocol
+
+from twisted.internet.defer import Deferred, fail, succeed
+
+from drivers.api import Quantity
+from gateway.clock import iso
+from gateway.commands.grammar import GLOB, Answer, CommandError, Row, nearest, number
+from gateway.commands.times import END, Span, spanned
+from gateway.history.question import Aggregate, Deed, Event, Page, Place, Point, Question
+from gateway.hub import matcher
+from gateway.reading import written
+
+if TYPE_CHECKING:
+    from gateway.commands.run import Session
+
+WORDLY = (None, "first", "last", "count")  # what texts have
+PAGE = 1000  # rows of an answer that are in memory at once
+DEEDS, MOST = 20, 1000  # writes that ``audit`` shows, and shows at most
+
+
+class Past(Protocol):
+    """What commands need of the history."""
+
+    @property
+    def facts(self) -> dict[str, Any]: ...
+
+    def ask(self, question: Question) -> Deferred[Page]: ...
+
+    def events(
+        self, start: float, end: float, devices: tuple[str, ...] = (), limit: int = 1000
+    ) -> Deferred[tuple[Event, ...]]: ...
+
+    def names(self) -> tuple[str, ...]: ...
+
+    def deed(self, deed: Deed) -> Deferred[None]: ...
+
+    def deeds(self, start: float, end: float, limit: int) -> Deferred[tuple[tuple[float | None, Deed], ...]]: ...
+
+    def keep(self, kind: str, key: str, data: bytes | None) -> Deferred[None]: ...
+
+    def kept(self, kind: str) -> Deferred[dict[str, bytes]]: ...
+
+
+class Forgetful:
+    """No history at all: what is told to it is lost, and what was is refused."""
+
+    facts: dict[str, Any] = {}
+
+    def ask(self, question: Question) -> Deferred[Page]:
+        return fail(CommandError("no-history", "no history is kept here"))
+
+    def events(
+        self, start: float, end: float, devices: tuple[str, ...] = (), limit: int = 1000
+    ) -> Deferred[tuple[Event, ...]]:
+        return succeed(())
+
+    def names(self) -> tuple[str, ...]:
+        return ()
+
+    def deed(self, deed: Deed) -> Deferred[None]:
+        return succeed(None)
+
+    def deeds(self, start: float, end: float, limit: int) -> Deferred[tuple[tuple[float | None, Deed], ...]]:
+        return fail(CommandError("no-history", "no history is kept here"))
+
+    def keep(self, kind: str, key: str, data: bytes | None) -> Deferred[None]:
+        return succeed(None)
+
+    def kept(self, kind: str) -> Deferred[dict[str, bytes]]:
+        return succeed({})
+
+
+def do_range(me: Session, name: str, *words: str) -> Deferred[Answer]:
+    span = spanned(words, me.hub.clock)
+    pattern = me.full(name)
+    several = bool(GLOB.intersection(pattern))
+    return Reel(me, series(me, pattern, span) if several else [single(me, pattern)], span, several).next()
+
+
+def single(me: Session, name: str) -> str:
+    """*name*, when there is or ever was such a one; else CommandError."""
+    if name not in me.commands.history.names():
+        try:
+            me.quantity(name)
+        except CommandError as error:
+            if "did you mean" in str(error):
+                raise
+            raise CommandError(error.code, f"{error}{nearest(name, me.commands.history.names())}") from None
+    return name
+
+
+def series(me: Session, pattern: str, span: Span) -> list[str]:
+    """The names that fit; those of texts and words not, when something is to be reckoned."""
+    match, now = matcher((pattern,)), me.names()
+    found = sorted(name for name in {*me.commands.history.names(), *now} if match(name))
+    if span.aggregate in WORDLY:
+        return found
+    return [name for name in found if name not in now or now[name].kind not in ("choice", "text")]
+
+
+class Reel:
+    """An answer that goes on, page after page: no more than one of them is ever in memory."""
+
+    def __init__(self, me: Session, names: list[str], span: Span, several: bool) -> None:
+        self.me, self.names, self.span, self.several = me, deque(names), span, several
+        self.after: Place | None = None
+        self.count = 0
+        self.known = frozenset(me.commands.history.names())
+
+    def next(self) -> Deferred[Answer]:
+        return self.me.hold(Deferred.fromCoroutine(self.gather()))
+
+    async def gather(self) -> Answer:
+        rows: list[Row] = []
+        while self.names and len(rows) < PAGE:
+            name = self.names[0]
+            if name not in self.known and name not in self.me.latest:  # there never was a reading
+                self.names.popleft()
+                continue
+            page = await self.me.past(self.question(name, PAGE - len(rows)))
+            rows += [told(name if self.several else "", name, page, point) for point in page.points]
+            self.after = page.more
+            if page.more is None:
+                self.names.popleft()
+        self.count += len(rows)
+        if not self.names:
+            return Answer(tuple(rows), f"OK {self.count}")
+        last = rows[-1].text.split()[1 if self.several else 0] if rows else "-"
+        return Answer(
+            tuple(rows), f"OK {self.count} and more: ask again from {last} on, or with a STEP", more=self.next
+        )
+
+    def question(self, name: str, limit: int) -> Question:
+        span, quantity = self.span, self.me.names().get(name)
+        usual: Aggregate = "mean" if quantity is None or quantity.kind in ("float", "int") else "last"
+        return Question(name, span.start, span.end, span.step, span.aggregate or usual, limit, after=self.after,
+                        running=span.running)  # fmt: skip
+
+
+def told(label: str, name: str, page: Page, point: Point) -> Row:
+    """One line: the time, the value, and the quality where it is not good; *label*, if any, in front."""
+    when = f"+{point.monotonic:.3f}" if point.wall is None else iso(point.wall)
+    columns = [label] if label else []
+    columns += [when, valued(page, point)]
+    if point.quality != "good":
+        columns.append(point.quality)
+    value = point.value
+    data = {
+        "name": name,
+        "value": round(value, page.digits) + 0.0 if page.kind == "float" and isinstance(value, float) else value,
+        "unit": page.unit,
+        "time": None if point.wall is None else iso(point.wall),
+        "quality": point.quality,
+        "boot": point.place.boot,
+        "seq": point.place.seq,
+        "monotonic": round(point.monotonic, 3),
+    }
+    return Row(" ".join(columns), data)
+
+
+def valued(page: Page, point: Point) -> str:
+    value: Any = point.value
+    if page.kind != "float" and isinstance(value, float):  # a mean of whole numbers, or of on and off
+        return f"{value:z.6g}"
+    return written(Quantity("", page.unit, page.kind, digits=page.digits), value)
+
+
+def do_audit(me: Session, count: str = str(DEEDS)) -> Deferred[Answer]:
+    return me.hold(me.commands.history.deeds(0, END, number(count, 1, MOST))).addCallback(audited)
+
+
+def audited(deeds: tuple[tuple[float | None, Deed], ...]) -> Answer:
+    rows = []
+    for wall, deed in deeds:
+        when = None if wall is None else iso(wall)
+        by = f"{deed.who} {deed.origin} {deed.interface or '-'}"
+        rows.append(Row(f"{when or '-'} {deed.name} {deed.old} -> {deed.new} {by} {deed.result}",
+                        {"time": when, "name": deed.name, "old": deed.old, "new": deed.new, "who": deed.who,
+                         "origin": deed.origin, "interface": deed.interface, "result": deed.result}))  # fmt: skip
+    return Answer(tuple(rows), f"OK {len(rows)}")
