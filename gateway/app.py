@@ -72,7 +72,7 @@ class Gateway(Service):
             failures=self.failures,
         )
         self.hub.subscribe(self.history.hear, "*")
-        self.commands = Commands(self.hub, Manual(self.hub), reactor)
+        self.commands = Commands(self.hub, Manual(self.hub), reactor, self.history)
         self.commands.facts.update(pid=0, loads=1, config="")
         self.wall = WallTime(
             self.clock, reactor, config.time, receiver=config.time_from, path=noted, facts=self.commands.facts
@@ -97,6 +97,7 @@ class Gateway(Service):
         self.commands.facts["pid"] = os.getpid()  # not before: twistd forks
         self.hub.listen(self.told)
         self.history.startService()
+        self.commands.jobs.start()
         self.commands.jobs.start()
         if self.load is not None:  # here, for whoever runs us: left alone, SIGHUP ends a process
             signal.signal(signal.SIGHUP, lambda number, frame: self.reactor.callFromThread(self.reload))
@@ -132,6 +133,7 @@ class Gateway(Service):
 
     async def let_go(self) -> None:
         await self.listeners.close(*LISTENERS)
+        self.commands.jobs.stop()
         await DeferredList([self.remove(name) for name in list(self.devices)], consumeErrors=True)
         await self.hardware.close()
 
