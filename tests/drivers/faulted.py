@@ -53,15 +53,15 @@ def way(row: Row, clock: Clock, faulty: Faulty, ring: Ring) -> Way:
             return Way(stream(EmulatedSerial(clock, emulator), clock, ring))
         case GPIO():
             board = RPi(clock, clock.seconds, FakeGPIO(clock, emulator))
-            return Way(lambda fed, lost: succeed(lines(board, link, ring, fed)))
+            return Way(lambda fed, lost: succeed(lines(board, link, ring, fed, row.period)))
         case _:
             return Way(direct(Wire(clock, emulator), ring))
 
 
-def lines(board: RPi, link: GPIO, ring: Ring, fed: Fed) -> Connection:
+def lines(board: RPi, link: GPIO, ring: Ring, fed: Fed, every: float) -> Connection:
     specs = {name: f"gpio:{17 + at}" for at, name in enumerate(link.lines)}
     initial = dict.fromkeys(specs, False) if link.direction == "out" else None
-    made = board.open(Wish(lines=specs, direction=link.direction, initial=initial, fed=fed))
+    made = board.open(Wish(lines=specs, direction=link.direction, initial=initial, every=every, fed=fed))
     return Direct(made, ring, made.close)
 
 

@@ -69,11 +69,11 @@ def test_finding_one_driver_imports_no_other(name: str, module: str) -> None:
 
 
 def test_a_user_s_table_is_a_driver(tmp_path: Path) -> None:
-    (tmp_path / "flowmeter.toml").write_text(FLOW)
-    row = catalog.find("flowmeter", tmp_path)
-    assert (row.name, row.title, row.quantities[0].unit) == ("flowmeter", "A flow meter", "l/s")
+    (tmp_path / "weir.toml").write_text(FLOW)
+    row = catalog.find("weir", tmp_path)
+    assert (row.name, row.title, row.quantities[0].unit) == ("weir", "A flow meter", "l/s")
     assert isinstance(row.device(row.settings()), Feeds)
-    assert catalog.names(tmp_path) == sorted([*catalog.NAMES, "flowmeter"])
+    assert catalog.names(tmp_path) == sorted([*catalog.NAMES, "weir"])
 
 
 def test_the_table_in_the_docs_is_good(tmp_path: Path) -> None:
@@ -88,12 +88,12 @@ def test_the_table_in_the_docs_is_good(tmp_path: Path) -> None:
 
 
 def test_an_unchanged_table_gives_the_very_same_driver(tmp_path: Path) -> None:
-    path = tmp_path / "flowmeter.toml"
+    path = tmp_path / "weir.toml"
     path.write_text(FLOW)
-    first = catalog.find("flowmeter", tmp_path)
-    assert catalog.find("flowmeter", tmp_path) is first
+    first = catalog.find("weir", tmp_path)
+    assert catalog.find("weir", tmp_path) is first
     path.write_text(FLOW.replace("high = 100", "high = 200"))
-    assert catalog.find("flowmeter", tmp_path).quantities[0].high == 200
+    assert catalog.find("weir", tmp_path).quantities[0].high == 200
 
 
 def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
@@ -139,21 +139,21 @@ def test_a_name_nobody_has(tmp_path: Path) -> None:
         (
             "z.toml",
             FLOW.replace("l/s", "m³/h"),
-            "z.toml: quantity.flow.unit: is 'm³/h' here and 'l/s' in flowmeter.toml",
+            "z.toml: quantity.flow.unit: is 'm³/h' here and 'l/s' in weir.toml",
         ),
     ],
 )
 def test_a_broken_table_is_told_and_stops_no_other(
     tmp_path: Path, file: str, text: str | bytes | None, problem: str
 ) -> None:
-    (tmp_path / "flowmeter.toml").write_text(FLOW)
+    (tmp_path / "weir.toml").write_text(FLOW)
     if text is None:
         (tmp_path / file).mkdir()
     else:
         (tmp_path / file).write_bytes(text if isinstance(text, bytes) else text.encode())
-    assert list(catalog.load(tmp_path)[0]) == ["flowmeter"]
+    assert list(catalog.load(tmp_path)[0]) == ["weir"]
     assert any(problem in line for line in told(tmp_path)), told(tmp_path)
-    assert catalog.find("flowmeter", tmp_path).name == "flowmeter"
+    assert catalog.find("weir", tmp_path).name == "weir"
     name = file.removesuffix(".toml")
     if name in catalog.NAMES:
         assert catalog.find(name, tmp_path) is not catalog.load(tmp_path)[0].get(name)
@@ -172,6 +172,6 @@ def test_a_refused_table_takes_no_unit_from_others(tmp_path: Path) -> None:
 
 
 def test_editors_leave_files_that_are_no_tables(tmp_path: Path) -> None:
-    for name in ("flowmeter.toml~", ".flowmeter.toml", "README"):
+    for name in ("weir.toml~", ".weir.toml", "README"):
         (tmp_path / name).write_text("x")
     assert catalog.load(tmp_path) == ({}, [])
