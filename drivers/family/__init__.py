@@ -31,6 +31,7 @@ KNOWN: dict[str, Quantity] = {
         *(q.voltage(-1e6, 1e6), q.current(-1e5, 1e5), q.power(-1e9, 1e9), q.energy()),
         *(q.time(), q.latitude(), q.longitude(), q.altitude(), q.speed(10_000), q.track(), q.mode()),
         *(q.satellites(), q.hdop()),
+        *(q.fan(), q.undervoltage(), q.throttled()),
         *(q.rate(), q.volume(), q.volume_flow(), q.motion(), q.contact()),
     )
 }

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, execute, succeed
 from twisted.internet.task import Clock
 
 from drivers import sht31
-from drivers.api import GPIO, I2C, Driver, Operation, Quantity, Serial, Value
+from drivers.api import GPIO, I2C, SPI, Driver, Operation, Quantity, Serial, Value
 from gateway.clock import Clock as Times
 from gateway.device import SILENCE, Device
 from gateway.hub import Card, Hub
@@ -51,6 +51,8 @@ def way(row: Row, clock: Clock, faulty: Faulty, ring: Ring) -> Way:
             return Way(direct(bus.at(link.addresses[0]), ring), [(near, beside)])
         case Serial():
             return Way(stream(EmulatedSerial(clock, emulator), clock, ring))
+        case SPI():
+            return Way(direct(EmulatedI2C({0: emulator}, clock).at(0), ring))
         case GPIO():
             board = RPi(clock, clock.seconds, FakeGPIO(clock, emulator))
             return Way(lambda fed, lost: succeed(lines(board, link, ring, fed, row.period)))
