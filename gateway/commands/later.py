@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 
 from gateway.clock import iso
-from gateway.commands.grammar import Answer, CommandError, Row, nearest, number, parse
+from gateway.commands.grammar import Answer, CommandError, Row, number, parse
 from gateway.commands.setting import LATER
 from gateway.commands.times import duration
 from gateway.commands.usage import COMMANDS
@@ -25,7 +25,7 @@ def do_after(me: Session, time: str, command: str) -> Deferred[Answer]:
         raise CommandError("limit", f"{time} is too long to wait; 366d at most")
     word, arguments = parse(command)
     if (check := LATER.get(word)) is None:
-        raise CommandError("denied", f"`{word}` cannot be done later{nearest(word, LATER)}; only {', '.join(LATER)}")
+        raise CommandError("denied", f"`{word}` cannot be done later; only {', '.join(LATER)} can")
     me.who.need(COMMANDS[word].role, word)
     check(me, *arguments)  # a slip is told now, to somebody who is there
     jobs, who = me.commands.jobs, me.who
@@ -56,7 +56,7 @@ def row(me: Session, job: Job) -> Row:
 
 
 def do_cancel(me: Session, text: str) -> Deferred[Answer]:
-    done = me.commands.jobs.cancel(number(text, 1, 2**62))
+    done = me.commands.jobs.cancel(number(text, 1, 10**9))
     if done is None:
         raise CommandError("unknown", f"{text}: no such job; see `jobs`")
     return done.addCallback(lambda _: Answer())

@@ -72,6 +72,8 @@ def do_status(me: Session) -> Answer:
         "sessions": me.commands.sessions,
         "dropped": me.commands.dropped,
         "errors": sum(tally.count for tally in me.hub.errors.values()),
+        "jobs": len(me.commands.jobs.waiting),
+        **me.commands.history.facts,
         **me.commands.facts,
     }
     return Answer(tuple(Row(f"{key} {plain(fact)}", {key: fact}) for key, fact in facts.items()), f"OK {len(facts)}")

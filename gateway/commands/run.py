@@ -15,6 +15,7 @@ from gateway.audit import Audit
 from gateway.commands import later, looking, past, setting, watching, wire
 from gateway.commands.access import Who
 from gateway.commands.grammar import GLOB, Answer, CommandError, Row, clip, nearest, parse
+from gateway.commands.known import Known
 from gateway.commands.past import Forgetful, Past
 from gateway.commands.usage import COMMANDS
 from gateway.commands.watching import PLAIN, Sieve, Terms
@@ -53,6 +54,7 @@ class Commands:
         self.history: Past = history or Forgetful()
         self.audit = Audit(self.history, hub.clock.monotonic)
         self.jobs = Jobs(time, hub.clock, self.history, self.carry_out, hub.fail)
+        self.known: dict[tuple[str, Callable[[Reading], bytes]], Known] = {}  # by role, and what makes the answers
         self.live: set[Session] = set()
         self.left = 0  # readings dropped by sessions that are closed
         self.facts: dict[str, Any] = {}  # more lines of `status`, from whoever started us
@@ -64,7 +66,7 @@ class Commands:
 
     def carry_out(self, job: Job) -> Deferred[str]:
         """Do what is to be done now, with the rights of whoever asked for it, and give the status."""
-        session = self.open(Who(job.name, job.role, job.origin, f"job {job.number}"))
+        session = self.open(Who(job.name, job.role, job.origin, f"job:{job.number}"))
 
         def told(answer: Answer) -> str:
             session.close()
@@ -165,6 +167,12 @@ class Session:
         self.taps.clear()
         for each in tuple(self.held):
             each.cancel()
+
+    def answers(self, form: Callable[[Reading], bytes]) -> Known:
+        """The short way: answers made by *form*, of readings that this asker may see."""
+        if (known := self.commands.known.get((self.who.role, form))) is None:
+            known = self.commands.known[self.who.role, form] = Known(self.hub, form)
+        return known
 
     # Lines
 

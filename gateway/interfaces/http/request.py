@@ -39,7 +39,7 @@ class Request(http.Request):
         super().__init__(channel)
         self.site: Site = channel.factory
         host, port = getattr(self.client, "host", ""), getattr(self.client, "port", "")
-        self.session = self.site.commands.open(stranger(host, f"{host}:{port}"))
+        self.session = self.site.commands.open(stranger(host, f"{host}:{port}", "http"))
         self.query = b""
         self.stream: Stream | None = None
 

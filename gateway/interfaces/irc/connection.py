@@ -58,7 +58,7 @@ class Connection(Protocol):
         self.way = cast(Any, self.transport)
         peer = self.way.getPeer()
         host = getattr(peer, "host", "")
-        self.session = self.server.commands.open(stranger(host, f"{host}:{getattr(peer, 'port', 'unix')}"))
+        self.session = self.server.commands.open(stranger(host, f"{host}:{getattr(peer, 'port', 'unix')}", "irc"))
         self.host = f"0{host}" if host.startswith(":") else host or "localhost"  # "::1" would begin a last parameter
         if isinstance(self.transport, ITCPTransport):
             self.way.setTcpNoDelay(True)
