@@ -79,6 +79,8 @@ class Hardware:
             path = self.emulated[device.name].link
         elif isinstance(device.where, SerialPort) and device.enabled:
             path = device.where.path
+        elif isinstance(device.where, Lines) and device.enabled and not self.emulate:
+            path = device.where.lines[0][1]
         else:
             return self.buses.watch(device, appeared)
         if self.hotplug is None:

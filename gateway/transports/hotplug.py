@@ -27,6 +27,7 @@ MASK = (
     | inotify.IN_MOVE_SELF
 )
 BURST = 0.05  # seconds in which events count as one
+KINDS = {"usb:": "tty", "gpio:": "gpiochip"}  # what is no path, and how the files of its kind begin
 LINKS = 40  # steps from link to link, as in the kernel
 
 
@@ -51,6 +52,11 @@ def entries(path: str) -> frozenset[str]:
             at = "/" if target.startswith("/") else at
             todo = [part for part in target.split("/") if part not in ("", ".")] + todo
     return frozenset(found)
+
+
+def kind(path: str) -> str:
+    """How files begin of which any may be meant with *path*; "" for a path."""
+    return next((name for prefix, name in KINDS.items() if path.startswith(prefix)), "")
 
 
 class Notifier(inotify.INotify):
@@ -83,8 +89,9 @@ class Hotplug:
         self.notifier: Notifier | None = None
 
     def watch(self, path: str, appeared: Callable[[], None]) -> Callable[[], None]:
-        """Call *appeared* soon after *path*, or for ``usb:...`` any port, comes or changes.  The result ends it."""
-        watched = Watched(path if path.startswith("usb:") else os.path.abspath(path), appeared)
+        """Call *appeared* soon after *path*, or for ``usb:...`` any port, for ``gpio:`` any GPIO chip, comes or changes.
+        The result ends it."""
+        watched = Watched(path if kind(path) else os.path.abspath(path), appeared)
         self.paths.append(watched)
         self.settle()
 
@@ -124,8 +131,8 @@ class Hotplug:
         before = [(watched, watched.there, watched.entries) for watched in self.paths]
         self.settle()
         for watched, there, entries in before:
-            if watched.path.startswith("usb:"):
-                new = any(entry.startswith(os.path.join(self.dev, "tty")) for entry in touched)
+            if of_a_kind := kind(watched.path):
+                new = any(entry.startswith(os.path.join(self.dev, of_a_kind)) for entry in touched)
             else:
                 new = not there or not touched.isdisjoint(entries | watched.entries)
             if watched.there and new:
@@ -152,8 +159,8 @@ class Hotplug:
                 self.add(folder)
 
     def follow(self, watched: Watched) -> None:
-        if watched.path.startswith("usb:"):
-            watched.entries, watched.there = frozenset({os.path.join(self.dev, "tty")}), True
+        if of_a_kind := kind(watched.path):
+            watched.entries, watched.there = frozenset({os.path.join(self.dev, of_a_kind)}), True
         else:
             watched.entries, watched.there = entries(watched.path), os.path.exists(watched.path)
 

@@ -158,6 +158,14 @@ def test_usb_ids_hear_of_every_port(world: World) -> None:
     world.sees("usb:1546:01a8")
 
 
+def test_gpio_lines_hear_of_every_chip(world: World) -> None:
+    world.watch("gpio:PUMP")
+    (world.dev / "ttyACM0").touch()
+    world.sees_nothing()
+    (world.dev / "gpiochip7").touch()
+    world.sees("gpio:PUMP")
+
+
 def test_cancelling_and_bugs_leave_the_others(world: World) -> None:
     path = world.dev / "ttyUSB0"
 
