@@ -87,7 +87,7 @@ class Manual:
 
     def delete(self, key: str) -> bool:
         """Take *key* away.  False when it is not there."""
-        self.hub.latest.pop(f"{NAME}.{key}", None)
+        self.hub.drop(f"{NAME}.{key}")
         return self.keys.pop(key, None) is not None
 
     def clear(self) -> int:
