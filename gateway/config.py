@@ -30,8 +30,6 @@ from gateway.places import (
 from gateway.table import ConfigError, Page, Problem, Table, shared
 
 __all__ = [
-    "HTTP",
-    "IRC",
     "Bus",
     "Config",
     "ConfigError",
@@ -39,15 +37,19 @@ __all__ = [
     "Endpoint",
     "Find",
     "Folder",
+    "HTTP",
     "History",
+    "IRC",
     "Lines",
     "Listen",
+    "ModbusTCP",
     "Policy",
     "Power",
     "Problem",
     "QuantityConfig",
     "Select",
     "SerialPort",
+    "Unit",
     "Where",
     "drivers_folder",
     "load",

@@ -9,9 +9,9 @@ from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from drivers.api import GPIO, I2C, SPI, Driver, Link, Quantity, Serial, Sysfs
-from gateway import notation, places
-from gateway.places import Bus, Endpoint, Folder, Lines, Select, SerialPort, Where
+from drivers.api import GPIO, I2C, SPI, Driver, Link, Modbus, Quantity, Serial, Sysfs
+from gateway import config_modbus, notation, places
+from gateway.places import Bus, Endpoint, Folder, Lines, ModbusTCP, Select, SerialPort, Unit, Where
 from gateway.table import Table, shared
 
 Policy: TypeAlias = Literal["off", "on", "last", "hands-off"]
@@ -25,15 +25,17 @@ PLACES = {
     "id": "1-Wire",
     "iio": "IIO",
     "hwmon": "hwmon",
+    "unit": "a Modbus line",
+    "timeout": "a Modbus line",
 }
 HANGS: dict[type, str] = {
     Serial: "a serial port",
+    Modbus: "a Modbus line",
     I2C: "an I2C bus",
     GPIO: "GPIO lines",
     SPI: "an SPI bus",
     Sysfs: "what the kernel shows in /sys",
 }
-LATER = {"unit": "Modbus"}
 Find: TypeAlias = Callable[[str], Driver[Any]]  # raises KeyError: there is none; ValueError: it is broken
 
 
@@ -76,6 +78,8 @@ def read_devices(devices: Table, find: Find, names: Iterable[str]) -> tuple[Devi
     remote = [(table, "port", device.where) for table, device in found if isinstance(device.where, Endpoint)]
     for table, key, message in shared(remote):
         table.warn(f"{message}; both will connect", key)
+    for table, message in config_modbus.unlike([(table, device.where) for table, device in found if device.enabled]):
+        table.wrong(message, "port")
     return tuple(device for _, device in found)
 
 
@@ -84,6 +88,8 @@ def claims(table: Table, where: Where) -> Iterator[tuple[Table, str, object]]:
     match where:
         case SerialPort():
             yield table, "port", where.path
+        case Unit(port=port, unit=unit):
+            yield table, "unit" if "unit" in table.raw else "port", (port, unit)
         case Bus():
             yield table, "address" if "address" in table.raw else "bus", where
         case Lines():
@@ -158,9 +164,7 @@ def refuse_misplaced(table: Table, driver: Driver[Any]) -> None:
     for key in table.raw:
         if key in table.known:
             continue
-        if key in LATER:
-            table.refuse(f"this version has no {LATER[key]} devices", key)
-        elif key in PLACES:
+        if key in PLACES:
             table.refuse(f"`{key}` is for {PLACES[key]}; `{driver.name}` hangs on {hangs}, and takes {takes}", key)
 
 
@@ -177,6 +181,8 @@ def place_keys(link: Link) -> tuple[str, ...]:
     match link:
         case Serial():
             return ("port",)
+        case Modbus():
+            return ("port", "unit", "timeout")
         case I2C():
             return ("bus", "address")
         case GPIO():
@@ -191,6 +197,8 @@ def read_where(table: Table, link: Link) -> Where | None:
     match link:
         case Serial():
             return read_port(table, link)
+        case Modbus():
+            return config_modbus.read_unit(table, link, read_modbus(table, link))
         case I2C():
             bus = table.need("bus", places.bus, '"i2c:1"')
             address = table.take("address", places.address(link.addresses), link.addresses[0])
@@ -204,6 +212,14 @@ def read_where(table: Table, link: Link) -> Where | None:
         case Sysfs(key=key):
             word = table.need(key, places.sysfs(link), f'"{link.example}"') if key else ""
             return None if word is None else Folder(key, word)
+
+
+def read_modbus(table: Table, link: Modbus) -> SerialPort | Endpoint | ModbusTCP | None:
+    """The line, or the server if it is one."""
+    if not str(table.raw.get("port")).startswith("modbus-tcp:"):
+        return read_port(table, Serial(link.baud, link.parity, link.stop_bits))
+    server = table.take("port", places.modbus_server, None)
+    return ModbusTCP(server) if server else None
 
 
 def read_port(table: Table, line: Serial) -> SerialPort | Endpoint | None:
@@ -231,8 +247,9 @@ def read_serial(table: Table, line: Serial) -> SerialPort | None:
         parity=table.take("parity", notation.one_of(("N", "E", "O")), line.parity),
         stop_bits=table.take("stop_bits", notation.one_of((1, 2)), line.stop_bits),
     )
+    rs485 = table.take("rs485", notation.flag, False)
     table.close()
-    return SerialPort(path, line) if path else None
+    return SerialPort(path, line, rs485) if path else None
 
 
 def read_settings(table: Table, driver: Driver[Any]) -> object | None:

@@ -21,13 +21,14 @@ from twisted.logger import Logger
 
 from drivers.api import GPIO, GPIOEmulator, NoAnswer, Serial, SerialEmulator
 from gateway.buses import Buses
-from gateway.config import Bus, Device, Endpoint, Folder, Lines, Select, SerialPort
+from gateway.config import Bus, Device, Endpoint, Folder, Lines, Select, SerialPort, Unit
 from gateway.outputs import levels
 from gateway.plan import Plan
 from gateway.run import Connection, Direct, Fed, Lost, Open, Ring, direct, stream
 from gateway.transports.gpio import Board, Way, Wish
 
 if TYPE_CHECKING:
+    from gateway.modbus_lines import ModbusLines
     from gateway.transports.emulated import PtyPort
     from gateway.transports.hotplug import Hotplug
     from gateway.transports.rpi import RPi
@@ -50,6 +51,7 @@ class Hardware:
         self.way_to_gpio, self.facts = gpio, {} if facts is None else facts
         self.buses = Buses(reactor, self.facts, lambda wish: self.lines_of_board().open(wish))
         self.emulated: dict[str, PtyPort] = {}  # device -> the port that stands for its own
+        self.modbus: ModbusLines | None = None
         self.board: Board | None = None
         self.hotplug: Hotplug | None = None
         self.folder: tempfile.TemporaryDirectory[str] | None = None
@@ -70,6 +72,12 @@ class Hardware:
                 return stream(self.endpoint(device, where), self.reactor, ring)
             case Bus() | Select() | Folder():
                 return direct(self.buses.at(device, device.driver.emulator if self.emulate else None), ring)
+            case Unit():
+                if self.modbus is None:
+                    from gateway.modbus_lines import ModbusLines
+
+                    self.modbus = ModbusLines(self.reactor, self.links)
+                return self.modbus.at(device, ring, device.driver.emulator if self.emulate else None)
             case Lines() as where:
                 return self.lines(device, where, plan, ring)
 
@@ -81,6 +89,8 @@ class Hardware:
             path = device.where.path
         elif isinstance(device.where, Lines) and device.enabled and not self.emulate:
             path = device.where.lines[0][1]
+        elif self.modbus is not None and (line := self.modbus.path(device.name)) is not None:
+            path, appeared = line, self.modbus.appeared(device.name, appeared)
         else:
             return self.buses.watch(device, appeared)
         if self.hotplug is None:
@@ -97,17 +107,22 @@ class Hardware:
 
         path, line = (where.path, where.line) if isinstance(where, SerialPort) else ("", device.driver.link)
         assert isinstance(line, Serial)
-        return SerialEndpoint(self.reactor, self.port(device) if self.emulate else path, line)
+        rs485 = isinstance(where, SerialPort) and where.rs485 and not self.emulate
+        return SerialEndpoint(self.reactor, self.port(device) if self.emulate else path, line, rs485=rs485)
 
     def port(self, device: Device) -> str:
         """The path of an emulated port with *device* on it."""
         from gateway.transports.emulated import PtyPort
 
+        emulator = cast(SerialEmulator, device.driver.emulator())
+        port = self.emulated[device.name] = PtyPort(self.reactor, emulator, str(Path(self.links()) / device.name))
+        return port.link
+
+    def links(self) -> str:
+        """The folder of the links to emulated ports."""
         if self.folder is None:
             self.folder = tempfile.TemporaryDirectory(prefix="gateway-")
-        emulator = cast(SerialEmulator, device.driver.emulator())
-        port = self.emulated[device.name] = PtyPort(self.reactor, emulator, str(Path(self.folder.name) / device.name))
-        return port.link
+        return self.folder.name
 
     def lines(self, device: Device, where: Lines, plan: Plan, ring: Ring) -> Open:
         """Opens GPIO lines, an output with the level that its policy wants in the same call."""
@@ -154,12 +169,16 @@ class Hardware:
         """The device called *name* is gone."""
         if (port := self.emulated.pop(name, None)) is not None:
             port.close()
+        if self.modbus is not None:
+            self.modbus.release(name)
         self.buses.release(name)
 
     def close(self) -> Deferred[Any]:
         """Close all; fires when the threads of the buses have ended."""
         for name in list(self.emulated):
             self.release(name)
+        if self.modbus is not None:
+            self.modbus.close()
         if self.hotplug is not None:
             self.hotplug.close()
         if self.folder is not None:

@@ -38,6 +38,7 @@ CLIENTS: dict[str, tuple[str, ...]] = {
     "unix": (),
     "serial": (),  # ours, and read before one comes here; known so that it can be meant
 }
+MODBUS: dict[str, tuple[str, ...]] = {"modbus-tcp": ("host", "port", "timeout", "bindAddress")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class SerialPort:
 
     path: str
     line: Serial
+    rs485: bool = False  # the kernel's driver switches the direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,22 @@ class Endpoint:
     """A serial line at the far end of a connection: any Twisted client endpoint string."""
 
     description: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModbusTCP:
+    """A Modbus server on the network.  *endpoint* is a Twisted client endpoint string."""
+
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Unit number *unit* on a Modbus line, or behind a server; it may be silent for *timeout* seconds."""
+
+    port: SerialPort | Endpoint | ModbusTCP
+    unit: int
+    timeout: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +105,7 @@ class Folder:
     word: str
 
 
-Where: TypeAlias = SerialPort | Endpoint | Bus | Lines | Select | Folder
+Where: TypeAlias = SerialPort | Endpoint | Unit | Bus | Lines | Select | Folder
 
 
 def serial_path(value: Any) -> str:
@@ -206,8 +224,21 @@ def server(value: Any) -> str:
     return str(value)
 
 
+def modbus_server(value: Any) -> str:
+    """The Twisted client endpoint string for "modbus-tcp:HOST[:PORT]"."""
+    _, given = split_endpoint(value, MODBUS)
+    if not given.get("host"):
+        raise ValueError(f'{value!r} names no host; write "modbus-tcp:HOST" or "modbus-tcp:HOST:PORT"')
+    given.setdefault("port", "502")
+    port_number(value, given, 1)
+    options = {name: re.sub(r"([:\\])", r"\\\1", text) for name, text in given.items()}
+    return ":".join(("tcp", *(f"{name}={text}" for name, text in options.items())))
+
+
 def client(value: Any) -> str:
     """A Twisted client endpoint string, verbatim."""
+    if isinstance(value, str) and value.startswith("modbus-tcp:"):
+        raise ValueError(f"{value!r} is for Modbus devices, and this one is none")
     kind, given = split_endpoint(value, CLIENTS, 'write "/dev/ttyUSB0", "usb:1546:01a8" or "tcp:HOST:PORT"')
     if kind == "tcp":
         if not given.get("host"):

@@ -9,7 +9,7 @@ from typing import Any
 
 from drivers import api
 from gateway import config
-from gateway.config import Bus, Endpoint, Folder, Lines, Select, SerialPort
+from gateway.config import Bus, Endpoint, Folder, Lines, ModbusTCP, Select, SerialPort, Unit
 from gateway.hub import Card
 
 
@@ -62,13 +62,17 @@ def planned(device: config.Device) -> Plan:
     )
 
 
-def place(where: config.Where) -> str:
+def place(where: config.Where | ModbusTCP) -> str:
     """Where a device is, as a person would say it."""
     match where:
         case SerialPort(path=path):
             return path
         case Endpoint(description=description):
             return description
+        case ModbusTCP(endpoint=endpoint):
+            return endpoint.replace("tcp:host=", "modbus-tcp:", 1).replace(":port=", ":", 1)
+        case Unit(port=port, unit=unit):
+            return f"{place(port)} unit {unit}"
         case Bus(number=number, address=address, mux=mux):
             return f"i2c:{number}" + "".join(f"/{at:#04x}/{channel}" for at, channel in mux) + f" {address:#04x}"
         case Lines(lines=lines):

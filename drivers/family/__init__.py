@@ -29,6 +29,7 @@ KNOWN: dict[str, Quantity] = {
         *(q.number(size, 1e6) for size in NUMBERS),
         *(q.illuminance(), q.distance(), q.weight(), q.level(), q.moisture(), q.state(), q.count(), q.frequency()),
         *(q.voltage(-1e6, 1e6), q.current(-1e5, 1e5), q.power(-1e9, 1e9), q.energy()),
+        *(q.apparent_power(-1e9, 1e9), q.reactive_power(-1e9, 1e9), q.power_factor()),
         *(q.time(), q.latitude(), q.longitude(), q.altitude(), q.speed(10_000), q.track(), q.mode()),
         *(q.satellites(), q.hdop()),
         *(q.fan(), q.undervoltage(), q.throttled()),

@@ -63,6 +63,7 @@ class Job:
 class Missing:
     """A unit that did not answer, so many times in a row; *cost* is the line's time since it rested."""
 
+    last: DeviceError
     times: int = 0
     cost: float = 0.0
     until: float = 0.0
@@ -106,7 +107,8 @@ class Turns:
             return fail(NoAnswer("the port is closed"))
         gone = self.missing.get(unit)
         if gone is not None and gone.times > 1 and (left := gone.until - self.clock.seconds()) > 0:
-            return fail(NoAnswer(f"unit {unit} did not answer {gone.times} times in a row, and rests for {left:.1f} s"))
+            words = f"{gone.last}; so it was {gone.times} times in a row, and it rests for {left:.1f} s"
+            return fail(type(gone.last)(words))
         job = Job(unit, request, timeout, note, Deferred(self.cancelled))
         self.waiting.append(job)
         self.next()
@@ -190,16 +192,16 @@ class Turns:
         assert job is not None
         self.rest()
         if isinstance(result, NoAnswer | BadFrame):
-            self.miss(job, late)
+            self.miss(job, result, late)
         else:
             self.missing.pop(job.unit, None)
         self.next()
         settle(job, result)
 
-    def miss(self, job: Job, late: bool) -> None:
+    def miss(self, job: Job, error: DeviceError, late: bool) -> None:
         now = self.clock.seconds()
-        gone = self.missing.setdefault(job.unit, Missing())
-        gone.times, gone.cost = gone.times + 1, gone.cost + now - job.began
+        gone = self.missing.setdefault(job.unit, Missing(error))
+        gone.last, gone.times, gone.cost = error, gone.times + 1, gone.cost + now - job.began
         if gone.times == 1:
             gone.until = now + job.timeout if late and self.framed.late else now
         else:

@@ -13,8 +13,9 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred, execute, succeed
 from twisted.internet.task import Clock
 
-from drivers import sht31
-from drivers.api import GPIO, I2C, SPI, Driver, Operation, Quantity, Serial, Value
+from drivers import modbusrelay8, sht31
+from drivers.api import GPIO, I2C, SPI, Driver, Modbus, Operation, Quantity, Serial, Value
+from drivers.codec.modbus_slave import Units
 from gateway.clock import Clock as Times
 from gateway.device import SILENCE, Device
 from gateway.hub import Card, Hub
@@ -25,7 +26,9 @@ from gateway.transports.emulated import EmulatedI2C, EmulatedSerial
 from gateway.transports.fake import FakeGPIO
 from gateway.transports.faults import Faulty
 from gateway.transports.gpio import Wish
+from gateway.transports.modbus import ModbusLine
 from gateway.transports.rpi import RPi
+from gateway.transports.turns import pace
 from tests.drivers.talk import answer
 
 Row = Driver[Any]
@@ -51,6 +54,11 @@ def way(row: Row, clock: Clock, faulty: Faulty, ring: Ring) -> Way:
             return Way(direct(bus.at(link.addresses[0]), ring), [(near, beside)])
         case Serial():
             return Way(stream(EmulatedSerial(clock, emulator), clock, ring))
+        case Modbus():
+            units = {1: emulator, 2: modbusrelay8.Emulator()}
+            line = ModbusLine(clock, EmulatedSerial(clock, Units(units)), pace=pace(Serial(link.baud)))
+            beside = line.at(2, link.timeout, Ring(clock.seconds).note)
+            return Way(line.at(1, link.timeout, ring.note), [(modbusrelay8.DRIVER, beside)])
         case SPI():
             return Way(direct(EmulatedI2C({0: emulator}, clock).at(0), ring))
         case GPIO():

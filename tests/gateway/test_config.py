@@ -14,7 +14,7 @@ import pytest
 from twisted.internet.endpoints import clientFromString, serverFromString
 from twisted.internet.testing import MemoryReactor
 
-from drivers import button, gps, mhz19, pms5003, relay, sht31
+from drivers import button, gps, mhz19, modbusrelay8, pms5003, relay, sdm120, sht31
 from drivers.api import GPIO, Driver, Serial
 from gateway import places
 from gateway.config import (
@@ -55,7 +55,17 @@ BLIND: Driver[Slats] = Driver(
 )
 ROWS: dict[str, Driver[Any]] = {
     row.name: row
-    for row in (sht31.DRIVER, mhz19.DRIVER, gps.DRIVER, relay.DRIVER, button.DRIVER, *pms5003.DRIVER, BLIND)
+    for row in (
+        sht31.DRIVER,
+        modbusrelay8.DRIVER,
+        sdm120.DRIVER,
+        mhz19.DRIVER,
+        gps.DRIVER,
+        relay.DRIVER,
+        button.DRIVER,
+        *pms5003.DRIVER,
+        BLIND,
+    )
 }
 
 
@@ -310,7 +320,7 @@ MISTAKES = [
     (ATTIC + "period = true\n", "4: device.attic.period: True is no duration; write "),
     (ATTIC + 'enabled = "no"\n', "4: device.attic.enabled: 'no' must be true or false, without quotes"),
     (ATTIC + 'label = "a\\nb"\n', "4: device.attic.label: 'a\\nb' must be text on one line"),
-    (ATTIC + 'unit = "x"\n', "4: device.attic.unit: this version has no Modbus devices"),
+    (ATTIC + 'unit = "x"\n', "4: device.attic.unit: `unit` is for a Modbus line; `sht31` hangs on an I2C"),
     (
         ATTIC + 'port = "x"\n',
         "4: device.attic.port: `port` is for a serial port; `sht31` hangs on an I2C bus, and takes `bus`, `a",
@@ -371,7 +381,7 @@ MISTAKES = [
     (PUMP.replace("line", "# line"), '1: device.pump: `line` is missing, for example `line = "gpio:GPIO17"`'),
     (
         PUMP.replace("gpio:GPIO17", "17"),
-        "3: device.pump.line: '17' is no GPIO line; write \"gpio:GPIO17\" or \"gpio:pinctrl-bcm2835/17\"",
+        '3: device.pump.line: \'17\' is no GPIO line; write "gpio:GPIO17" or "gpio:pinctrl-bcm2835/17"',
     ),
     (PUMP + PUMP.replace("pump", "fan"), "6: device.fan.line: already used by device.pump (line 3)"),
     (

@@ -266,7 +266,7 @@ def test_one_that_rests_is_refused_at_once_and_comes_back(world: World) -> None:
     assert type(world.told(one)) is type(world.told(one)) is NoAnswer
     sent = len(world.far.sent)
     got = world.ask(one)
-    assert str(got[0]) == "unit 1 did not answer 2 times in a row, and rests for 10.3 s"
+    assert str(got[0]) == "unit 1 does not answer; so it was 2 times in a row, and it rests for 10.3 s"
     world.far.delay[1] = 0.01
     world.run(11)
     assert len(world.far.sent) == sent and world.told(one) == b"\0\x0a"
