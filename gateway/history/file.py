@@ -8,15 +8,13 @@ import time
 from importlib.resources import files
 from pathlib import Path
 
+from gateway.history.question import HistoryError as HistoryError
+
 VERSION = 1  # of the schema
 MEMORY = ":memory:"
 BUSY, READ_ONLY, IO, CORRUPT, FULL, NO_FILE = 5, 8, 10, 11, 13, 14  # sqlite.org/rescode.html
 NO_DATABASE = 26
 PAGE = 2048
-
-
-class HistoryError(Exception):
-    """The history cannot do what it should, in plain words."""
 
 
 class Damaged(HistoryError):

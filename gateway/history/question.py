@@ -12,6 +12,10 @@ Aggregate = Literal["mean", "min", "max", "first", "last", "count", "sum", "twa"
 AGGREGATES: tuple[Aggregate, ...] = get_args(Aggregate)
 
 
+class HistoryError(Exception):
+    """The history cannot do what it should, in plain words."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
     """Where a reading stands in the order of all: its boot, and its milliseconds and number within it."""
