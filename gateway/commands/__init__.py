@@ -5,6 +5,8 @@ from __future__ import annotations
 from gateway.commands.access import Who, stranger
 from gateway.commands.grammar import Answer, CommandError, Row
 from gateway.commands.run import Commands, Session
+from gateway.history.question import Aggregate, Page, Point, Question
 from gateway.hub import Card, Status
 
-__all__ = ["Answer", "Card", "CommandError", "Commands", "Row", "Session", "Status", "Who", "stranger"]
+__all__ = ["Aggregate", "Answer", "Card", "CommandError", "Commands", "Page", "Point", "Question", "Row", "Session",
+           "Status", "Who", "stranger"]  # fmt: skip

@@ -8,8 +8,10 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
+from gateway.commands import Row
 from gateway.reading import Readings
 
+Fresh = Readings | tuple[Row, ...]  # what comes at once
 Made = dict[Any, bytes]  # what was made for one connection in this flush, for the next that wants the same
 
 
@@ -42,8 +44,8 @@ class Dialect(Protocol):
     def perform(self, request: Any) -> bytes | Deferred[bytes]:
         """The answer to any request.  Never raises, never fails."""
 
-    def pushed(self, fresh: Sequence[Readings], made: Made) -> bytes:
-        """New readings of what is watched."""
+    def pushed(self, fresh: Sequence[Fresh], made: Made) -> bytes:
+        """What is watched, or followed, and new."""
 
     def torn(self) -> bytes:
         """The last word to a client that said no more in the middle of a request, or nothing."""

@@ -20,8 +20,9 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from gateway.commands import Commands, stranger
-from gateway.interfaces.query.dialect import Dialect, Last, Made, Tally
+from gateway.commands import Commands, Row, stranger
+from gateway.interfaces.query.dialect import Dialect, Fresh, Last, Made, Tally
+from gateway.interfaces.query.resp import Resp
 from gateway.interfaces.query.text import Text
 from gateway.reading import Reading, Readings
 
@@ -74,7 +75,7 @@ class Port(Protocol):
         self.queue: deque[Any] = deque()  # requests that wait for those before them
         self.waiting: Deferred[bytes] | None = None
         self.begun = self.stalled = self.paused = self.ended = False
-        self.fresh: list[Readings] = []
+        self.fresh: list[Fresh] = []
         self.newest: dict[str, Reading] = {}
         self.looking: IDelayedCall | None = None
 
@@ -82,8 +83,8 @@ class Port(Protocol):
         self.way = cast(Any, self.transport)
         peer = self.way.getPeer()
         host = getattr(peer, "host", "")
-        self.session = self.query.commands.open(stranger(host, f"{host}:{getattr(peer, 'port', 'unix')}"))
-        self.session.push, self.session.settle = self.push, self.settle
+        self.session = self.query.commands.open(stranger(host, f"{host}:{getattr(peer, 'port', 'unix')}", "tcp"))
+        self.session.push, self.session.pour, self.session.settle = self.push, self.pour, self.settle
         self.tuned = hasattr(self.way, "unsent")  # our own reactor's; any other tells by itself when it has too much
         if not self.tuned:
             self.way.registerProducer(self, True)
@@ -125,7 +126,8 @@ class Port(Protocol):
         if data[0] == 0x16:
             self.end(b"ERR no-tls this port speaks plain text, not TLS\n")
             return False
-        self.dialect = Text(self.session)
+        resp = data[:1] == b"*"
+        self.dialect = Resp(self.session, self.query.tally, self.queue) if resp else Text(self.session, self.queue)
         return bool(self.connected) and not self.way.disconnecting
 
     def answer(self) -> None:
@@ -134,7 +136,7 @@ class Port(Protocol):
         out: list[bytes] = []
         size = 0
         later: Deferred[bytes] | None = None
-        while queue and len(out) < BATCH and size <= LARGE:
+        for _ in range(min(BATCH, len(queue))):
             request = queue.popleft()
             if (answer := known(request)) is None:
                 done = perform(request)
@@ -148,6 +150,9 @@ class Port(Protocol):
                     self.end(b"".join(out) + answer)
                     return
                 size += len(answer)
+                if size > LARGE:
+                    out.append(answer)
+                    break
             out.append(answer)
         if out:
             self.send(b"".join(out))
@@ -241,18 +246,22 @@ class Port(Protocol):
                 self.query.mark(self)
             self.fresh.append(readings)
 
+    def pour(self, rows: tuple[Row, ...]) -> bool:
+        """New rows of what is followed; False: there is no room for them now."""
+        if self.stalled or self.newest or self.dialect.held:
+            return False
+        if not self.fresh:
+            self.query.mark(self)
+        self.fresh.append(rows)
+        return True
+
     def settle(self) -> None:
         """Say what is noted for the next flush now."""
         self.tell({})
 
     def tell(self, made: Made) -> None:
         fresh, self.fresh = self.fresh, []
-        if not fresh or not self.connected:
-            return
-        if self.dialect.held:
-            for readings in fresh:
-                self.push(readings)
-        else:
+        if fresh and self.connected:
             self.send(self.dialect.pushed(fresh, made))
 
     def catch_up(self) -> None:

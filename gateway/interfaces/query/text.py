@@ -5,14 +5,17 @@ A line is a command.  Pushed readings are lines that start with ``* ``."""
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from gateway.commands import Answer, Session
-from gateway.interfaces.query.dialect import Last, Made
-from gateway.reading import Reading, Readings
+from gateway.commands import Answer, Row, Session
+from gateway.interfaces.query.dialect import Fresh, Last, Made
+from gateway.reading import Reading
 
+More = Callable[[], Answer | Deferred[Answer]]  # the next page
 LINE = 8192  # bytes of a command, at most
 HTTP = re.compile(rb"host:|(?!set )[a-z]+ \S+ http/\d", re.IGNORECASE)  # a browser that was led here
 
@@ -20,13 +23,12 @@ HTTP = re.compile(rb"host:|(?!set )[a-z]+ \S+ http/\d", re.IGNORECASE)  # a brow
 class Text:
     """One connection's lines."""
 
-    __slots__ = ("known", "session", "tail", "too_long")
-    held = False
+    __slots__ = ("held", "known", "queue", "session", "tail", "too_long")
 
-    def __init__(self, session: Session) -> None:
-        self.session, self.known = session, session.known
+    def __init__(self, session: Session, queue: deque[Any]) -> None:
+        self.session, self.known, self.queue = session, session.known, queue
         self.tail = b""
-        self.too_long = False
+        self.too_long = self.held = False
 
     def cut(self, data: bytes) -> list[bytes]:
         lines = (self.tail + data if self.tail else data).replace(b"\r\n", b"\n").split(b"\n")
@@ -40,31 +42,38 @@ class Text:
             self.too_long, self.tail = True, b""
         return lines
 
-    def perform(self, line: bytes) -> bytes | Deferred[bytes]:
+    def perform(self, line: bytes | More) -> bytes | Deferred[bytes]:
+        if not isinstance(line, bytes):
+            return self.answered(line())
         if len(line) > LINE:
             return encoded(f"ERR too-long a command has at most {LINE} bytes")
         if HTTP.match(line):
             return Last(encoded("ERR no-http this port speaks the command language; the web is elsewhere"))
         try:
-            answer = self.session.perform(line.decode())
+            return self.answered(self.session.perform(line.decode()))
         except UnicodeDecodeError as error:
             return encoded(f"ERR syntax not UTF-8: byte {error.start + 1} is {line[error.start]:#04x}")
+
+    def answered(self, answer: Answer | Deferred[Answer]) -> bytes | Deferred[bytes]:
         return answer.addCallback(self.rendered) if isinstance(answer, Deferred) else self.rendered(answer)
 
     def rendered(self, answer: Answer) -> bytes:
-        if self.session.json:
-            rows = [row.json + b"\n" for row in answer.rows]
-        else:
-            rows = [row.line if isinstance(row, Reading) else encoded(row.text) for row in answer.rows]
-        whole = b"".join(rows) + encoded(answer.status)
+        """Of several pages the next is asked for when this one has left, and nothing stands between them."""
+        json = self.session.json
+        rows = b"".join([row.json + b"\n" if json else row.line for row in answer.rows])
+        if answer.more is not None:
+            self.session.settle()
+            self.queue.appendleft(answer.more)
+        self.held = answer.more is not None
+        whole = rows if self.held else rows + encoded(answer.status)
         return Last(whole) if answer.last else whole
 
-    def pushed(self, fresh: Sequence[Readings], made: Made) -> bytes:
+    def pushed(self, fresh: Sequence[Fresh], made: Made) -> bytes:
         json, out = self.session.json, []
-        for readings in fresh:
-            key = id(readings), json
+        for each in fresh:
+            key = id(each), json
             if (data := made.get(key)) is None:
-                data = made[key] = b"".join(map(as_json if json else as_text, readings))
+                data = made[key] = b"".join(map(as_json if json else as_text, each))
             out.append(data)
         return b"".join(out)
 
@@ -79,9 +88,9 @@ def encoded(text: str) -> bytes:
     return text.encode(errors="backslashreplace") + b"\n"
 
 
-def as_text(reading: Reading) -> bytes:
+def as_text(reading: Reading | Row) -> bytes:
     return b"* " + reading.line
 
 
-def as_json(reading: Reading) -> bytes:
+def as_json(reading: Reading | Row) -> bytes:
     return b"* " + reading.json + b"\n"

@@ -86,6 +86,7 @@ class Served:
 
     def __init__(self, reactor: Any) -> None:
         self.reactor, self.house = reactor, House()
+        self.before = len(self.house.hub.subscriptions)
         self.ports: list[Port] = []
         self.query = Query(self.house.commands, reactor)
         build = self.query.buildProtocol
@@ -108,6 +109,11 @@ class Served:
         while not until():
             assert time.monotonic() < deadline, "waited in vain"
             self.reactor.iterate(0.01)
+
+    @property
+    def watchers(self) -> int:
+        """Subscriptions of clients."""
+        return len(self.house.hub.subscriptions) - self.before
 
     def rest(self) -> None:
         """Let happen what is about to."""

@@ -293,7 +293,7 @@ def test_quit_of_a_stalled_watcher_is_the_end(served: Served) -> None:
     got = line.end(20)
     assert got.count(b"OK 300\n") == 1 and got.endswith(b"\nOK bye\n")
     served.turn(lambda: served.query.connections == 0)
-    assert served.house.hub.subscriptions == {} and served.house.commands.sessions == 0
+    assert served.watchers == 0 and served.house.commands.sessions == 0
 
 
 # Coming and going
@@ -338,7 +338,7 @@ def test_a_watch_goes_on_after_half_a_close(served: Served) -> None:
         return served.query.connections == 0
 
     served.turn(gone)
-    assert served.house.hub.subscriptions == {} and served.house.commands.sessions == 0
+    assert served.watchers == 0 and served.house.commands.sessions == 0
 
 
 def test_a_silent_watch_of_a_client_that_left_is_found_out(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -416,7 +416,7 @@ def test_two_thousand_connections(served: Served) -> None:
     lines = [served.connect() for _ in range(module.CONNECTIONS)]
     for line in lines:
         line.socket.send(b"watch attic.humidity\n")
-    served.turn(lambda: len(served.house.hub.subscriptions) == len(lines), 20)
+    served.turn(lambda: served.watchers == len(lines), 20)
     served.house.measure()
     for line in lines:
         assert line.until(b"good\n").endswith(b"OK 1\n" + f"* attic.humidity 40.0 % {NOW} good\n".encode())
