@@ -1,6 +1,6 @@
 """The command line: what may be said, and who does it.
 
-``run``, ``demo``, ``emulate`` and ``replay`` need the reactor and get it from ``__main__``; all others are light.
+``run``, ``demo`` and ``emulate`` need the reactor and get it from ``__main__``; all others are light.
 """
 
 from __future__ import annotations
@@ -79,11 +79,19 @@ def parser() -> argparse.ArgumentParser:
     reload.add_argument("--port", type=int, default=PORT, help=f"its query port on this machine; default {PORT}")
     emulate = add("emulate", "open a terminal that behaves like a device", do_emulate)
     emulate.add_argument("driver")
-    replay = add("replay", "play a capture through a terminal into its driver, and show what it makes of it", do_replay)
+    record = add("record", "write what went over a device's wire into a file", do_record)
+    record.add_argument("device")
+    which = record.add_mutually_exclusive_group()
+    which.add_argument("--minutes", type=float, metavar="N", help="only the last N; default: all it remembers")
+    which.add_argument("--live", action="store_true", help="what follows, too, until Ctrl-C")
+    record.add_argument("-o", "--output", type=Path, metavar="FILE", help="instead of printing it")
+    reach(record)
+    replay = add("replay", "play a recording, or a capture, into its driver, and show what it makes of it", do_replay)
     replay.add_argument("file", type=Path)
-    replay.add_argument("driver")
-    replay.add_argument("--speed", type=float, default=1.0, help="times as fast as it was; default 1")
+    replay.add_argument("driver", nargs="?", help="of a capture; a recording names its own")
+    replay.add_argument("--speed", type=float, default=1.0, help="times as fast as it was, or inf; default 1")
     replay.add_argument("--json", action="store_true")
+    replay.add_argument("--chk", action="store_true", help="write what comes of it to FILE.chk: a test compares")
     add("version", "say which version this is", do_version)
     return top
 
@@ -257,12 +265,30 @@ def do_emulate(chosen: Any, install: Install) -> int:
     return play.emulate(reactor, row(chosen.driver))
 
 
-def do_replay(chosen: Any, install: Install) -> int:
-    driver = row(chosen.driver)
-    reactor = install(False)
-    from gateway import play
+def do_record(chosen: Any, install: Install) -> int:
+    from gateway.record import record
 
-    return play.replay(reactor, driver, chosen.file, chosen.speed, chosen.json)
+    with Client(chosen.host, chosen.port) as client:
+        return record(client, chosen.device, chosen.minutes, chosen.live, chosen.output)
+
+
+def do_replay(chosen: Any, install: Install) -> int:
+    from gateway import replay
+
+    recording = replay.load(chosen.file)
+    name = chosen.driver or recording.about.get("driver")
+    if not name:
+        raise GatewayError(f"{chosen.file} does not say whose it is: gateway replay {chosen.file} DRIVER")
+    driver = row(name)
+    if not chosen.chk:
+        return replay.replay(driver, recording, chosen.speed, chosen.json)
+    file = chosen.file.with_name(chosen.file.name + ".chk")
+    try:
+        file.write_text("\n".join(replay.expected(driver, recording)) + "\n")
+    except OSError as error:
+        raise GatewayError(f"{file}: {error.strerror}") from error
+    print(f"{file}: written; look whether it is right")
+    return 0
 
 
 def row(name: str) -> Any:

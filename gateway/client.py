@@ -61,6 +61,10 @@ class Client:
     def pushed(self, *patterns: str) -> Iterator[str]:
         """New readings of these patterns, without end."""
         self.ask(" ".join(("watch", *patterns)))
+        yield from self.pushes()
+
+    def pushes(self) -> Iterator[str]:
+        """What is pushed, without end."""
         self.socket.settimeout(None)
         while self.early:
             yield self.early.popleft().removeprefix("* ")

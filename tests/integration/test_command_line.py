@@ -77,7 +77,7 @@ def test_nonsense_is_refused_with_the_usage(tmp_path: Path) -> None:
         ["gte"],
         [],
         ["run", "--emulated-devices"],
-        ["replay", "file"],
+        ["replay"],
         ["replay", "a", "gps", "--speed", "x"],
     ):
         assert "usage: gateway" in said(tmp_path, *words, status=2).stderr

@@ -146,7 +146,7 @@ def replayed(folder: Path, name: str, driver: str, *options: object) -> list[dic
 
 @pytest.mark.parametrize(("name", "count"), [("neo-m8n.log", 22), ("mt3339.log", 30), ("nmea-fuzzy-cases.log", 14)])
 def test_receivers_replayed(tmp_path: Path, name: str, count: int) -> None:
-    """Through a real terminal, and beside gpsd's own answer; by time of day, as a year may be 1024 weeks late."""
+    """Beside gpsd's own answer; by time of day, as a year may be 1024 weeks late."""
     lines = (CORPUS / f"gps/{name}.chk").read_text().splitlines()
     objects = [json.loads(line) for line in lines if line.startswith("{")]
     theirs = [each for each in objects if each["class"] == "TPV" and "time" in each and "lat" in each]
@@ -173,7 +173,7 @@ def test_particle_sensor_replayed(tmp_path: Path) -> None:
 
 
 def test_replay_loses_nothing_of_a_long_capture(tmp_path: Path) -> None:
-    """More than a terminal holds, all due at once."""
+    """All due at once."""
     notes, *sentences = (CORPUS / "gps/neo-m8n.log").read_bytes().split(b"\n$")
     long = b"\n$".join([notes, *sentences * 20])
     (tmp_path / "long.log").write_bytes(long)

@@ -1,0 +1,105 @@
+"""``gateway record``: what went over a device's wire, from a running gateway into a file that replays.  No Twisted."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, TextIO
+
+from gateway.client import Client, GatewayError
+from gateway.recording import Piece, heading, lines
+
+MOST = 2000  # lines that the gateway gives at once
+Row = dict[str, Any]
+
+
+def record(client: Client, device: str, minutes: float | None, live: bool, file: Path | None) -> int:
+    """Write what the gateway remembers of *device*: all, or the last *minutes*; with *live* what follows, too, until
+    Ctrl-C."""
+    client.ask("json on")
+    about = described(client, device)
+    rows = following(client, device) if live else remembered(client, device, minutes)
+    try:
+        out = file.open("w") if file else sys.stdout
+    except OSError as error:
+        raise GatewayError(f"{file}: {error.strerror}") from error
+    try:
+        count = write(out, about, rows, live)
+    finally:
+        if file:
+            out.close()
+    if not count:
+        print(f"gateway: nothing went over the wire of {device} yet", file=sys.stderr)
+    elif file:
+        print(f"{file}: {count} bytes; `gateway replay {shlex.quote(str(file))}` plays it", file=sys.stderr)
+    return 0 if count else 1
+
+
+def described(client: Client, device: str) -> dict[str, str]:
+    """The first lines of the recording.  Raises GatewayError where there is no such device."""
+    found = [json.loads(line) for line in client.ask(f"devices {device}")]
+    if len(found) != 1:
+        raise GatewayError(f"{device}: no such device; `gateway devices` lists them")
+    about: Row = found[0]
+    try:
+        release = version("device-gateway")
+    except PackageNotFoundError:
+        release = "unknown"
+    return {
+        "device": about["name"],
+        **{key: str(about[key]) for key in ("driver", "where", "period")},
+        "settings": json.dumps(about["settings"], ensure_ascii=False),
+        "gateway": release,
+    }
+
+
+def remembered(client: Client, device: str, minutes: float | None) -> Iterator[Row]:
+    facts = {key: fact for line in client.ask("status") for key, fact in json.loads(line).items()}
+    since = facts["uptime"] - 60 * minutes if minutes is not None else 0.0
+    return (row for row in asked(client, device) if row["monotonic"] >= since)
+
+
+def asked(client: Client, device: str) -> Iterator[Row]:
+    return map(json.loads, client.ask(f"log {device} {MOST}"))
+
+
+def following(client: Client, device: str) -> Iterator[Row]:
+    """What is remembered, as a replay needs the beginning, and what comes."""
+    client.ask(f"log {device} live")
+    last = -1.0
+    for row in asked(client, device):
+        last = row["monotonic"]
+        yield row
+    for line in client.pushes():
+        row = json.loads(line)
+        if row["monotonic"] > last:
+            yield row
+
+
+def write(out: TextIO, about: dict[str, str], rows: Iterable[Row], live: bool) -> int:
+    """Write the recording, each line at once, and show how it goes.  Gives the number of bytes in it."""
+    began, first, count = time.monotonic(), 0.0, 0
+    try:
+        for row in rows:
+            if "lost" in row:
+                print(f"# {row['lost']} lines were lost here: this reader was too slow", file=out)
+                continue
+            if not count:
+                first = row["monotonic"]
+                date = {"date": row["time"]} if row["time"] else {}
+                print("\n".join(heading(about | date)), file=out)
+            data = bytes.fromhex(row["hex"])
+            count += len(data)
+            print("\n".join(lines([Piece(max(0.0, row["monotonic"] - first), row["way"], data)])), file=out, flush=live)
+            if live and sys.stderr.isatty():
+                told = f"{time.monotonic() - began:.0f} s, {count} bytes; Ctrl-C ends it"
+                print(f"\r\033[K{told}", end="", file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        if sys.stderr.isatty():
+            print("\r\033[K", end="", file=sys.stderr)
+    return count
