@@ -69,7 +69,7 @@ class Device(Service):
         self.told = Told(self.who, hub, Status(state="absent"))
         self.life = make_life(self.told)
         make = partial(plan.driver.device, plan.settings)
-        self.carried = Carried(f"{plan.driver.name}:{self.who}", make, memory or Memory(), clock, self.note)
+        self.carried = Carried(f"{plan.driver.name}:{self.who}", make, memory or Memory(), clock)
         self.device: api.Device = self.carried.fresh()
         self.connection: Connection | None = None
         self.tether: IProtocol | None = None
@@ -109,8 +109,8 @@ class Device(Service):
     def stopped(self, result: object) -> Deferred[None]:
         self.rest()
         self.life.stop()
-        # Ports close in a later turn, and the next to open one may follow at once.
-        return self.carried.keep(self.device).addBoth(lambda _: deferLater(self.clock, 0))
+        self.carried.keep(self.device)
+        return deferLater(self.clock, 0)  # ports close in a later turn, and the next to open one may follow at once
 
     def appeared(self) -> None:
         """Something was plugged in where this device belongs: try now, and soon again."""

@@ -1,55 +1,63 @@
 """What devices remember: a counter goes on where it was, be its chip unplugged or the gateway started again.
 
-The state of a device is a few bytes that only its driver understands.  It is kept at a bounded rate, because an SD card
-wears, and when the device stops; so a clean stop loses nothing, and a power cut ``EVERY`` seconds at most.
+The state of a device is a few bytes that only its driver understands.  It lies in a file of its own, written at a
+bounded rate, because an SD card wears, and when the device stops; so a clean stop loses nothing, and a power cut what
+came in the last half a minute.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from pathlib import Path
 
-from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from drivers.api import Device, Remembers
 
-EVERY = 30.0  # seconds between two that are kept of one device
+EVERY = 30.0  # seconds between two writes for one device
 
 
 class Memory:
-    """All that is remembered, by name.  *kept* is what there is from before; *keep* makes one last longer than this
-    process, and fires when it does."""
+    """All that is remembered, by name, in files in *folder*, or without one as long as this process runs."""
 
-    def __init__(
-        self, keep: Callable[[str, bytes], Deferred[None]] | None = None, kept: Mapping[str, bytes] | None = None
-    ) -> None:
-        self.keep, self.kept = keep, dict(kept or {})
+    log = Logger()
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder, self.kept = folder, dict[str, bytes]()
 
     def load(self, name: str) -> bytes | None:
+        if name not in self.kept and self.folder is not None:
+            try:
+                self.kept[name] = (self.folder / name).read_bytes()
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                self.log.warn("{path}: {error}", path=self.folder / name, error=error.strerror)
         return self.kept.get(name)
 
-    def save(self, name: str, data: bytes) -> Deferred[None]:
+    def save(self, name: str, data: bytes) -> None:
+        """Nobody waits for the disk: what is written is whole or the one before, as the kernel renames files."""
         self.kept[name] = data
-        return succeed(None) if self.keep is None else self.keep(name, data)
+        if self.folder is None:
+            return
+        fresh = self.folder / f"{name}.new"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            fresh.write_bytes(data)
+            fresh.replace(self.folder / name)
+        except OSError as error:
+            self.log.warn("{path} cannot be kept: {error}", path=self.folder / name, error=error.strerror)
 
 
 class Carried:
     """The state of one device, carried from each object that its driver makes to the next.  *name* is the state's,
-    *make* makes an object, *note* takes what goes wrong."""
+    *make* makes an object."""
 
     log = Logger()
 
-    def __init__(
-        self,
-        name: str,
-        make: Callable[[], Device],
-        memory: Memory,
-        clock: IReactorTime,
-        note: Callable[[Failure], None],
-    ) -> None:
-        self.name, self.make, self.memory, self.clock, self.note = name, make, memory, clock, note
+    def __init__(self, name: str, make: Callable[[], Device], memory: Memory, clock: IReactorTime) -> None:
+        self.name, self.make, self.memory, self.clock = name, make, memory, clock
         self.later: IDelayedCall | None = None
         self.any = False  # to remember
 
@@ -73,12 +81,11 @@ class Carried:
         if self.any and self.later is None:
             self.later = self.clock.callLater(EVERY, self.keep, device)
 
-    def keep(self, device: Device) -> Deferred[None]:
-        """Keep what *device* knows now.  Fires when it is safe, or was not to be had."""
+    def keep(self, device: Device) -> None:
+        """Keep what *device* knows now."""
         self.rest()
-        if not isinstance(device, Remembers) or (data := device.state()) == self.memory.load(self.name):
-            return succeed(None)
-        return self.memory.save(self.name, data).addErrback(self.note)
+        if isinstance(device, Remembers) and (data := device.state()) != self.memory.load(self.name):
+            self.memory.save(self.name, data)
 
     def rest(self) -> None:
         if self.later is not None and self.later.active():

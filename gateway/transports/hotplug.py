@@ -89,8 +89,8 @@ class Hotplug:
         self.notifier: Notifier | None = None
 
     def watch(self, path: str, appeared: Callable[[], None]) -> Callable[[], None]:
-        """Call *appeared* soon after *path*, or for ``usb:...`` any port, for ``gpio:`` any GPIO chip, comes or changes.
-        The result ends it."""
+        """Call *appeared* soon after *path*, or for ``usb:...`` any port, for ``gpio:...`` any GPIO chip, comes or
+        changes.  The result ends it."""
         watched = Watched(path if kind(path) else os.path.abspath(path), appeared)
         self.paths.append(watched)
         self.settle()

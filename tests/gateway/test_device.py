@@ -495,7 +495,8 @@ def test_edges_are_readings_of_their_own_time_in_order() -> None:
 
 
 def test_a_device_remembers_over_a_restart_and_a_loss() -> None:
-    memory = Memory(kept={"test:x": b"\x05"})
+    memory = Memory()
+    memory.save("test:x", b"\x05")
     world = World(Edges, memory=memory)
     world.device.startService()
     world.fed((Edge("line", True, 0.0),))

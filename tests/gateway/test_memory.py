@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 
 from gateway.memory import EVERY, Carried, Memory
 
@@ -27,17 +28,22 @@ class Counter:
         self.count = int(data)
 
 
+class Kept(Memory):
+    """Notes what is written."""
+
+    def __init__(self, **kept: bytes) -> None:
+        super().__init__()
+        self.kept, self.written = kept, list[bytes]()
+
+    def save(self, name: str, data: bytes) -> None:
+        super().save(name, data)
+        self.written.append(data)
+
+
 class World:
     def __init__(self, make: Any = Counter, **kept: bytes) -> None:
-        self.clock, self.kept, self.noted = Clock(), list[tuple[str, bytes]](), list[Any]()
-        self.answer: Any = lambda: succeed(None)
-        self.memory = Memory(self.keep, kept)
-        self.carried = Carried("gas", make, self.memory, self.clock, self.noted.append)
-
-    def keep(self, name: str, data: bytes) -> Deferred[None]:
-        self.kept.append((name, data))
-        done: Deferred[None] = self.answer()
-        return done
+        self.clock, self.memory = Clock(), Kept(**kept)
+        self.carried = Carried("gas", make, self.memory, self.clock)
 
     def hears(self, device: Any, data: bytes) -> None:
         device.feed(data)
@@ -50,7 +56,7 @@ def test_a_device_goes_on_where_it_was() -> None:
     assert device.count == 41
     world.hears(device, b".")
     again: Any = world.carried.fresh(device)
-    assert again.count == 42 and world.kept == [("gas", b"42")] and not world.clock.getDelayedCalls()
+    assert again.count == 42 and world.memory.written == [b"42"] and not world.clock.getDelayedCalls()
 
 
 def test_it_is_kept_at_a_bounded_rate() -> None:
@@ -59,11 +65,11 @@ def test_it_is_kept_at_a_bounded_rate() -> None:
     for _ in range(100):
         world.hears(device, b".")
         world.clock.advance(1)
-    assert world.kept == [("gas", b"30"), ("gas", b"60"), ("gas", b"90")] and EVERY == 30
+    assert world.memory.written == [b"30", b"60", b"90"] and EVERY == 30
     world.carried.keep(device)
-    assert world.kept[-1] == ("gas", b"100") and not world.clock.getDelayedCalls()
+    assert world.memory.written[-1] == b"100" and not world.clock.getDelayedCalls()
     world.carried.keep(device)
-    assert len(world.kept) == 4  # nothing new
+    assert len(world.memory.written) == 4  # nothing new
 
 
 def test_one_that_had_a_bug_begins_where_it_was_kept_last() -> None:
@@ -73,24 +79,12 @@ def test_one_that_had_a_bug_begins_where_it_was_kept_last() -> None:
     fresh: Any = world.carried.fresh()
     assert fresh.count == 7
     world.clock.advance(EVERY)
-    assert world.kept == []  # of the one with the bug nothing is
+    assert world.memory.written == []  # of the one with the bug nothing is
 
 
 def test_what_makes_no_sense_is_forgotten() -> None:
     device: Any = World(gas=b"many").carried.fresh()
     assert device.count == 0
-
-
-def test_what_cannot_be_kept_is_told_and_held_here() -> None:
-    world = World()
-    world.answer = lambda: fail(OSError("disk full"))
-    device = world.carried.fresh()
-    world.hears(device, b"..")
-    done = list[Any]()
-    world.carried.keep(device).addCallback(done.append)
-    assert done == [None] and str(world.noted[0].value) == "disk full"
-    again: Any = world.carried.fresh()
-    assert again.count == 2
 
 
 def test_others_have_nothing_to_remember() -> None:
@@ -102,7 +96,23 @@ def test_others_have_nothing_to_remember() -> None:
     device = world.carried.fresh()
     world.hears(device, b".")
     world.carried.keep(device)
-    assert world.kept == [] and not world.clock.getDelayedCalls()
-    memory = Memory()
-    memory.save("gas", b"3")
-    assert memory.load("gas") == b"3" and memory.load("water") is None
+    assert world.memory.written == [] and not world.clock.getDelayedCalls()
+
+
+def test_files_outlive_the_process(tmp_path: Path) -> None:
+    folder = tmp_path / "state" / "memory"
+    Memory(folder).save("counter:board7.gas", b"3")
+    Memory(folder).save("counter:board7.gas", b"4")
+    assert [path.name for path in folder.iterdir()] == ["counter:board7.gas"]
+    assert Memory(folder).load("counter:board7.gas") == b"4" and Memory(folder).load("counter:x") is None
+
+
+def test_a_folder_that_is_none_is_told(tmp_path: Path) -> None:
+    (tmp_path / "memory").write_text("")
+    memory = Memory(tmp_path / "memory")
+    with capturedLogs() as logs:
+        assert memory.load("x") is None
+        memory.save("x", b"1")
+    assert memory.load("x") == b"1"
+    path = f"{tmp_path}/memory/x"
+    assert [formatEvent(event) for event in logs] == [f"{path}: Not a directory", f"{path} cannot be kept: File exists"]
