@@ -75,7 +75,7 @@ class WallTime(Service):
 
     def look(self) -> None:
         self.timer = self.reactor.callLater(EVERY, self.look)
-        wall = self.system()
+        wall, at = self.both()
         if not self.voucher:
             self.voucher, why = self.vouched(wall)
             if why and self.clock.now() is None:
@@ -84,9 +84,19 @@ class WallTime(Service):
                     self.log.warn("the time is not known: {why}", why=why)
                 self.warned = True
         if self.voucher:
-            self.follow(wall, self.voucher, self.tolerance())
+            self.follow(wall, at, self.voucher, self.tolerance())
         if self.clock.monotonic() >= self.due:
             self.keep()
+
+    def both(self) -> tuple[float, float]:
+        """Wall time and monotonic time of one moment.  Between two looks others may have the processor for long, so
+        it is the best of three."""
+        looks = []
+        for _ in range(3):
+            before, wall, after = self.clock.monotonic(), self.system(), self.clock.monotonic()
+            looks.append((after - before, wall, (before + after) / 2))
+        _, wall, at = min(looks)
+        return wall, at
 
     # Who is believed
 
@@ -108,9 +118,9 @@ class WallTime(Service):
         over again must not fill the memory."""
         return STEP * 2.0 ** (len(self.clock.segments.get(self.clock.boot, ())) // MANY)
 
-    def follow(self, wall: float, who: str, tolerance: float) -> None:
-        """Set the clock, if it does not know that it is *wall*."""
-        known = self.clock.now()
+    def follow(self, wall: float, at: float, who: str, tolerance: float) -> None:
+        """Set the clock, if it does not know that it was *wall* at that monotonic instant."""
+        known = self.clock.wall(self.clock.boot, at)
         self.facts["clock"] = f"{who}, within {tolerance:g} s"
         if known is not None and abs(wall - known) <= tolerance:
             return
@@ -118,7 +128,7 @@ class WallTime(Service):
             self.log.info("it is {time}, says {who}", time=iso(wall), who=who)
         else:
             self.log.info("the wall clock was set by {step:+.3f} s", step=wall - known)
-        self.clock.set(wall)
+        self.clock.set(wall, at)
         self.due = min(self.due, self.kept + SOON)
 
     def hear(self, readings: Readings) -> None:
@@ -131,14 +141,14 @@ class WallTime(Service):
             if isinstance(reading.value, str) and not reading.quantity.writable and reading.mark == "good":
                 wall = told(reading.value)
                 if wall is not None and wall >= self.clock.floor:
-                    self.believe(reading.name.rpartition(".")[0], wall)
+                    self.believe(reading.name.rpartition(".")[0], wall, reading.monotonic)
 
-    def believe(self, device: str, wall: float) -> None:
+    def believe(self, device: str, wall: float, at: float) -> None:
         """It takes two tellings that agree."""
         if device == self.receiver:
-            before, self.heard = self.heard, wall - self.clock.monotonic()
+            before, self.heard = self.heard, wall - at
             if before is not None and abs(self.heard - before) <= AGREE:
-                self.follow(wall, device, AWAY)
+                self.follow(wall, at, device, AWAY)
         elif self.clock.now() is None and not self.hinted:
             self.hinted = True
             self.log.info('{name} tells the time; `time_from = "{name}"` in [gateway] would believe it', name=device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,24 @@ def test_a_note_that_cannot_be_true_is_none(tmp_path: Path) -> None:
 
 
 # Steps, and more steps
+
+
+def test_a_processor_that_is_busy_between_two_looks_makes_no_wrong_time() -> None:
+    """Neither between the two clocks, nor while the log waits for the disk."""
+    board = Board()
+    stalls = iter([0.0, 0.7, 0.9, 0.0, 0.0, 0.0])  # before each of the looks at a clock: monotonic, wall, monotonic ...
+
+    def stalled(look: Callable[[], float]) -> Callable[[], float]:
+        def now() -> float:
+            board.time.rightNow += next(stalls, 0.3)
+            return look()
+
+        return now
+
+    board.clock.monotonic, board.service.system = stalled(board.time.seconds), stalled(board.service.system)
+    board.service.look()
+    (segment,) = board.clock.segments[1]
+    assert segment.offset == pytest.approx(WALL)
 
 
 def test_a_clock_that_is_set_over_and_over_again_fills_no_memory() -> None:
