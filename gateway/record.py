@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from gateway.client import Client, GatewayError
 from gateway.recording import Piece, heading, lines
 
-MOST = 2000  # lines that the gateway gives at once
+MOST = 4000  # lines that the gateway gives at once, more than it remembers
 Row = dict[str, Any]
 
 

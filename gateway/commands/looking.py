@@ -99,6 +99,7 @@ def do_devices(me: Session, *patterns: str) -> Answer:
             text = f"{card.name} {status.state} {card.driver} {card.where.replace(' ', '/') or '-'}"
             data = {"name": card.name, "state": status.state, "driver": card.driver, "where": card.where,
                     "reason": status.reason, "label": card.label, "identity": status.identity,
+                    "period": card.period, "settings": dict(card.settings),
                     "errors": {kind: count for kind, (count, _) in me.errors(card.name).items()}}  # fmt: skip
             rows.append(Row(f"{text} {' '.join(status.reason.split()) or '-'}", data))
     return Answer(tuple(rows), f"OK {len(rows)}")
