@@ -20,8 +20,10 @@ from gateway.interfaces.query.text import LINE, Text
 from gateway.reading import Reading
 from tests.gateway.commands.house import TEMPERATURE, logged
 from tests.gateway.interfaces.query.conftest import Served
+from tests.gateway.interfaces.query.talk import said
 
 NOW = "2026-11-20T17:00:00.000Z"
+HUMIDITY = f"attic.humidity 40.0 % {NOW} good"
 GET = f"attic.temperature 21.53 °C {NOW} good\nOK\n".encode()
 SET = [b"set k%d %s\n" % (at, b"x" * 3000) for at in range(300)]
 
@@ -224,6 +226,84 @@ def test_one_reading_that_cannot_be_shown_harms_nobody_else(served: Served, monk
     assert one.ask(b"get attic.temperature") == GET
 
 
+def test_an_answer_of_many_pages_is_one_answer(served: Served) -> None:
+    """Readings that come meanwhile are pushed behind it, the newest of each name."""
+    line = served.connect(received=2048)
+    for at in range(3500):
+        served.house.measure(at % 100)
+        served.house.time.advance(0.001)
+    assert line.ask(b"watch attic.temperature", b"OK 1\n") == b"OK 1\n"
+    line.send(b"range attic.temperature -1h\nget attic.humidity\n")
+    for _ in range(20):
+        served.house.measure(99.0)
+        served.reactor.iterate(0.001)
+    got = line.until(b" good\n")
+    while b"\n* " not in got:
+        got += line.until(b" good\n")
+    lines = got.decode().splitlines()
+    first = next(at for at, each in enumerate(lines) if each.startswith("* "))
+    end = next(at for at, each in enumerate(lines) if each.startswith("OK "))
+    assert int(lines[end].split()[1]) == end >= 3501 and lines[0].endswith(" 21.53") and first > end
+    rest = [each for each in lines[end + 1 :] if not each.startswith("* ")]
+    assert rest[0].startswith("attic.humidity 40.0 ") and rest[1] == "OK"
+    assert lines[first].startswith("* attic.temperature 99.00 ")
+
+
+def test_raw_bytes_are_followed(served: Served) -> None:
+    line = served.connect()
+    assert line.ask(b"log attic live") == b"OK\n"
+    served.house.attic.ring.note("<", b"hello")
+    got = line.until(b"hello\n")
+    assert got.startswith(b"* attic ") and b" < 68 65 6c 6c 6f" in got
+    line.send(b"unlog\n")
+    line.finish()
+    assert line.end() == b"OK 0\n"
+
+
+# Redis clients
+
+
+def test_a_redis_client_that_closes_its_half_gets_all_its_answers(served: Served) -> None:
+    line = served.connect()
+    line.send(said("GET", "attic.temperature") + said("SET", "pump.state", "on") + said("PING") + b"*1\r\n$4\r\nPI")
+    line.finish()
+    served.turn(lambda: served.house.pump.told)
+    served.rest()
+    served.house.pump.told[0][2].callback(None)
+    assert line.end() == b"$5\r\n21.53\r\n+OK\r\n+PONG\r\n"
+
+
+def test_a_subscriber_that_does_not_read_gets_the_newest(served: Served) -> None:
+    stalled, lively = served.connect(received=2048), served.connect()
+    stalled.port.transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # type: ignore[union-attr]
+    for each in (stalled, lively):
+        each.send(said("PSUBSCRIBE", "attic.*"))
+        each.until(b":1\r\n")
+    for at in range(2000):
+        served.house.measure(at % 100)
+        if at % 10 == 9:
+            served.reactor.iterate(0)
+            lively.read()
+            assert len(stalled.port.transport.dataBuffer) < 150_000  # type: ignore[union-attr]
+    served.turn(lambda: lively.read().count(b"pmessage") == 4000)
+    assert stalled.port.stalled and len(stalled.port.newest) == 2 and served.house.commands.dropped > 1000
+    served.house.measure(77.77)
+    last = f"attic.temperature 77.77 °C {NOW} good\r\n*4\r\n$8\r\npmessage\r\n$7\r\nattic.*\r\n$14\r\nattic.humidity"
+    got = stalled.until(f"{last}\r\n${len(HUMIDITY)}\r\n{HUMIDITY}\r\n".encode())
+    assert got.count(b"pmessage") + served.house.commands.dropped == 4002  # each was sent, or counted
+
+
+def test_a_flood_of_requests_is_bounded_and_others_have_their_turn(served: Served) -> None:
+    busy, other = served.connect(received=2048), served.connect()
+    busy.port.transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # type: ignore[union-attr]
+    for _ in range(500):
+        with suppress(BlockingIOError):
+            busy.socket.send(said("KEYS", "*") * 2000)
+        served.reactor.iterate(0)
+        assert len(busy.port.queue) <= 65536 * 2 // len(said("KEYS", "*"))
+    assert busy.port.stalled and other.ask(b"get attic.temperature") == GET
+
+
 # Who does not read
 
 
@@ -401,8 +481,8 @@ def test_a_set_that_was_asked_for_is_carried_out_though_its_asker_left(served: S
     served.turn(lambda: served.query.connections == 0)
 
 
-def test_one_too_many_is_told_so(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CONNECTIONS", 2)
+def test_one_too_many_is_told_so(served: Served) -> None:
+    served.query.limit = 2
     first, second, third = served.connect(), served.connect(), served.connect()
     assert third.end() == b"ERR limit 2 connections are open already\n"
     first.close()
@@ -413,7 +493,7 @@ def test_one_too_many_is_told_so(served: Served, monkeypatch: pytest.MonkeyPatch
 def test_two_thousand_connections(served: Served) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 5000)), hard))
-    lines = [served.connect() for _ in range(module.CONNECTIONS)]
+    lines = [served.connect() for _ in range(2000)]
     for line in lines:
         line.socket.send(b"watch attic.humidity\n")
     served.turn(lambda: served.watchers == len(lines), 20)
