@@ -128,6 +128,8 @@ def planned(driver: Driver[Any], recording: Recording) -> Plan:
     """How the device was run, as the recording says."""
     about = recording.about
     told = json.loads(about.get("settings") or "{}")
+    if not isinstance(told, dict):
+        raise ValueError("the settings are no table")
     known = {each.name for each in fields(driver.settings)}
     settings = driver.settings(**{name: tuple(value) if isinstance(value, list) else value
                                   for name, value in told.items() if name in known})  # fmt: skip

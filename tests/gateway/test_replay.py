@@ -1,0 +1,121 @@
+"""A recording played to its driver: what the device said then gives the same readings, and what we send is compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivers import bme280, gps, mhz19, relay, sht31
+from drivers.api import Driver
+from gateway.client import GatewayError
+from gateway.recording import FIRST, Recording, parse
+from gateway.replay import Replay, expected, load
+
+START = "0.000 > 36 82\n0.002 < 01 02 17 03 04 68\n"  # an SHT31's serial number
+MEASURED = "{0:.3f} > 24 00\n{1:.3f} < be ef 92 be ef 92\n"
+CO2 = "{0:.3f} > ff 01 86 00 00 00 00 00 79\n{1:.3f} < ff 86 02 7c 42 00 00 00 ba\n"
+
+
+def made(text: str, about: str = "") -> Recording:
+    return parse(f"{FIRST}\n{about}{text}")
+
+
+def asked(*times: float, text: str = MEASURED) -> str:
+    return "".join(text.format(at, at + 0.016) for at in times)
+
+
+def said(driver: Driver[Any], text: str, about: str = "") -> list[str]:
+    return expected(driver, made(text, about))
+
+
+def test_a_chip_says_again_what_it_said() -> None:
+    lines = said(sht31.DRIVER, START + asked(0.003, 10, 20), "# date: 2026-11-20T17:00:00Z\n# device: attic\n")
+    assert lines[0] == "attic.temperature 85.52 °C 2026-11-20T17:00:00.016Z good"
+    assert len(lines) == 7 and lines[-1] == "# 6 readings; no errors"
+
+
+def test_without_a_date_no_time_is_made_up() -> None:
+    assert said(sht31.DRIVER, START + asked(0.003))[0].endswith(" unsynced")
+
+
+def test_it_may_begin_in_the_middle() -> None:
+    lines = said(sht31.DRIVER, "0.000 < be ef 92 be ef 92\n1.000 > 24 00\n" + START.replace("0.00", "2.00") + asked(3))
+    assert lines[-1] == "# 2 readings; no errors"
+
+
+def test_what_did_not_answer_then_does_not_answer_now() -> None:
+    silent = "10.000 > 24 00\n20.000 > 24 00\n"
+    lines = said(sht31.DRIVER, START + asked(0.003) + silent + asked(30))
+    assert lines[-1] == "# 4 readings; 2 NoAnswer"
+
+
+def test_a_device_that_was_lost_begins_anew() -> None:
+    silent = "".join(f"{at}.000 > 24 00\n" for at in (10, 20, 30))
+    again = START.replace("0.000", "40.000").replace("0.002", "40.002")
+    lines = said(sht31.DRIVER, START + asked(0.003) + silent + again + asked(40.003, 50))
+    assert lines[-1] == "# 6 readings; 3 NoAnswer"
+
+
+def test_what_is_sent_now_and_was_not_then_is_told() -> None:
+    low = '# settings: {"repeatability": "low"}\n'
+    assert said(sht31.DRIVER, START + asked(0.003))[-1] == "# 2 readings; no errors"
+    lines = said(sht31.DRIVER, START + asked(0.003), low)
+    assert "# 24 16 is sent now, and was not then" in lines and lines[-1].startswith("# 0 readings; ")
+
+
+def test_what_was_sent_then_and_is_not_now_is_told() -> None:
+    lines = said(sht31.DRIVER, START + asked(0.003) + "5.000 > 30 a2\n" + asked(10))
+    assert lines[-2:] == ["# 5.000 s: 30 a2 was sent, and is not now", "# 4 readings; no errors"]
+
+
+def test_bytes_of_several_transfers_at_one_time_are_told_apart() -> None:
+    """As a bus has them: within a millisecond."""
+    file = Path(__file__).parents[1] / "corpus/bme280/emulated.rec"
+    assert "0.096 > f5 00" in file.read_text() and "0.096 > f2 01" in file.read_text()
+    assert expected(bme280.DRIVER[0], load(file))[-1].endswith("readings; no errors")
+
+
+def test_a_serial_device_is_asked_and_answers() -> None:
+    assert said(mhz19.DRIVER, asked(0, 10, text=CO2))[-1] == "# 2 readings; no errors"
+    lines = said(mhz19.DRIVER, asked(0, 10, text=CO2).replace("> ff 01 86", "> ff 01 85", 1))
+    assert lines[-1] == "# 1 readings; no errors"  # it begins with what we do not ask
+
+
+def test_a_device_that_talks_has_its_own_times() -> None:
+    sentences = Path(__file__).parents[1] / "corpus/gps/nmea-fuzzy-cases.rec"
+    recording, times = load(sentences), list[float]()
+    replay = Replay(gps.DRIVER, recording, lambda readings: times.append(readings[0].monotonic))
+    replay.run()
+    assert times == sorted(times) and 0 < times[-1] <= recording.pieces[-1].at - recording.pieces[0].at + 1e-6
+    assert len(set(times)) > 10
+
+
+def test_whoever_has_seen_enough_ends_it() -> None:
+    replay = Replay(sht31.DRIVER, made(START + asked(0.003, 10, 20)), lambda readings: None)
+    replay.run(lambda at: at < 5)
+    assert replay.hub.seq == 2
+
+
+def test_it_ends_where_the_driver_asks_no_more() -> None:
+    lines = said(gps.DRIVER, "0.000 < 24\n1.000 > 24 00\n2.000 < 24\n")
+    assert lines == ["# 1.000 s: here the replay ended; 1 questions were left", "# 0 readings; 1 BadFrame"]
+
+
+@pytest.mark.parametrize(
+    ("driver", "text", "about"),
+    [
+        (relay.DRIVER, "0.0 < 00\n", "GPIO lines"),
+        (sht31.DRIVER, "# date: yesterday\n0.0 < 00\n", "first lines"),
+        (sht31.DRIVER, "# settings: [1]\n0.0 < 00\n", "first lines"),
+        (sht31.DRIVER, "# settings: {\n0.0 < 00\n", "first lines"),
+    ],
+)
+def test_what_cannot_be_replayed(driver: Driver[Any], text: str, about: str) -> None:
+    with pytest.raises(GatewayError, match=about):
+        said(driver, text)
+
+
+def test_an_empty_recording_gives_nothing() -> None:
+    assert said(sht31.DRIVER, "")[-1].startswith("# 0 readings")
