@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 from typing import Any
 
 from twisted.logger import (
@@ -33,6 +34,7 @@ def run(
 ) -> int:
     """Run until SIGTERM or SIGINT.  *play* is called when all is started."""
     log_to(sys.stderr)
+    open_many()
     folder = state_folder()
     service = make_service(
         reactor, config, time.monotonic, boot=next_boot(folder), emulate=emulate, load=load, folder=folder
@@ -43,6 +45,13 @@ def run(
         reactor.callWhenRunning(play, reactor, service)
     reactor.run()
     return 0
+
+
+def open_many() -> None:
+    """Have as many files open as this process may at all: each connection is one, and by custom a shell allows 1024
+    until somebody asks for more."""
+    _, most = getrlimit(RLIMIT_NOFILE)
+    setrlimit(RLIMIT_NOFILE, (most, most))
 
 
 def log_to(stream: Any) -> None:

@@ -12,6 +12,7 @@ from gateway.commands import Row
 from gateway.reading import Readings
 
 Fresh = Readings | tuple[Row, ...]  # what comes at once
+BATCH = 100  # requests, after which others have their turn
 Made = dict[Any, bytes]  # what was made for one connection in this flush, for the next that wants the same
 
 
@@ -38,8 +39,11 @@ class Dialect(Protocol):
     def cut(self, data: bytes) -> Sequence[Any]:
         """The requests that are whole now; the rest is kept, within bounds."""
 
+    def quick(self, data: bytes) -> bytes | None:
+        """The whole answer to *data*, when that is nothing but a batch of whole requests whose answers are known."""
+
     def known(self, request: Any) -> bytes | None:
-        """The whole answer, when it can be had the short way."""
+        """The whole answer, when it is known or at hand."""
 
     def perform(self, request: Any) -> bytes | Deferred[bytes]:
         """The answer to any request.  Never raises, never fails."""

@@ -1,34 +1,30 @@
 """One connection of the query port, and the flush that serves all of them.
 
 The first byte says which dialect is spoken: ``*`` is RESP, anything else text.  Answers leave in the order of the
-requests, one write per chunk that came; while one waits for a device, the rest of the connection waits too.
-A client that does not read is no longer listened to, and of what it watches only the newest is kept.  One that
-has said its last word gets all its answers before the connection is closed, and what it watches for as long as
-it is there.
+requests, one write per chunk that came; while one waits for a device, the rest of the connection waits too.  A client
+that has said its last word gets all its answers before the connection is closed, and what it watches for as long as it
+is there.
 """
 
 from __future__ import annotations
 
-import socket
-from collections import deque
+from resource import RLIMIT_NOFILE, getrlimit
 from typing import Any, cast
 
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IPushProducer, IReactorTime
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
+from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from gateway.commands import Commands, Row, stranger
-from gateway.interfaces.query.dialect import Dialect, Fresh, Last, Made, Tally
+from gateway.commands import Commands, stranger
+from gateway.interfaces.query.dialect import BATCH, Last, Made, Tally
+from gateway.interfaces.query.flow import Flow
 from gateway.interfaces.query.resp import Resp
 from gateway.interfaces.query.text import Text
-from gateway.reading import Reading, Readings
 
-CONNECTIONS = 2000  # at once
-BATCH, LARGE = 100, 65536  # requests, and bytes of their answers, after which others have their turn
-QUIET = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 6))  # seconds, seconds, times
+CONNECTIONS = 10_000  # at once, and at most three quarters of what the process may open
+LARGE = 65536  # bytes of answers, after which others have their turn
 LOOK = 60.0  # seconds between two looks at a client that has said its last word, and watches
 
 
@@ -40,7 +36,8 @@ class Query(Factory):
     def __init__(self, commands: Commands, clock: IReactorTime) -> None:
         self.commands, self.clock = commands, clock
         self.tally = Tally()
-        self.dirty: list[Port] = []
+        self.limit = min(CONNECTIONS, getrlimit(RLIMIT_NOFILE)[0] * 3 // 4)
+        self.dirty: list[Flow] = []
 
     @property
     def connections(self) -> int:
@@ -49,7 +46,7 @@ class Query(Factory):
     def buildProtocol(self, addr: Any) -> Port:
         return Port(self)
 
-    def mark(self, port: Port) -> None:
+    def mark(self, port: Flow) -> None:
         if not self.dirty:
             self.clock.callLater(0, self.flush)
         self.dirty.append(port)
@@ -64,19 +61,16 @@ class Query(Factory):
                 port.session.fail(error)
 
 
-@implementer(IPushProducer, IHalfCloseableProtocol)
-class Port(Protocol):
+@implementer(IHalfCloseableProtocol)
+class Port(Flow):
     """One connection."""
 
-    dialect: Dialect
-
     def __init__(self, factory: Query) -> None:
+        super().__init__(factory.mark)
         self.query = factory
-        self.queue: deque[Any] = deque()  # requests that wait for those before them
+        self.queue: list[Any] = []  # requests that wait for those before them, the next one last
         self.waiting: Deferred[bytes] | None = None
-        self.begun = self.stalled = self.paused = self.ended = False
-        self.fresh: list[Fresh] = []
-        self.newest: dict[str, Reading] = {}
+        self.begun = self.ended = False
         self.looking: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
@@ -85,19 +79,11 @@ class Port(Protocol):
         host = getattr(peer, "host", "")
         self.session = self.query.commands.open(stranger(host, f"{host}:{getattr(peer, 'port', 'unix')}", "tcp"))
         self.session.push, self.session.pour, self.session.settle = self.push, self.pour, self.settle
-        self.tuned = hasattr(self.way, "unsent")  # our own reactor's; any other tells by itself when it has too much
-        if not self.tuned:
-            self.way.registerProducer(self, True)
-        if isinstance(peer, IPv4Address | IPv6Address) and hasattr(self.way, "setTcpNoDelay"):
-            self.way.setTcpNoDelay(True)
-            self.way.setTcpKeepAlive(True)
-            if self.tuned:
-                for option, value in QUIET:
-                    self.way.getHandle().setsockopt(socket.IPPROTO_TCP, option, value)
+        self.tune(peer)
         tally = self.query.tally
         tally.open, tally.ever = tally.open + 1, tally.ever + 1
-        if tally.open > CONNECTIONS:
-            self.end(f"ERR limit {CONNECTIONS} connections are open already\n".encode())
+        if tally.open > self.query.limit:
+            self.end(f"ERR limit {self.query.limit} connections are open already\n".encode())
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.connected = 0
@@ -112,12 +98,11 @@ class Port(Protocol):
     def dataReceived(self, data: bytes) -> None:
         if not self.begun and not self.welcome(data):
             return
-        requests = self.dialect.cut(data)
         free = not self.queue and self.waiting is None and not self.stalled
-        if free and len(requests) == 1 and (answer := self.dialect.known(requests[0])) is not None:
+        if free and (answer := self.dialect.quick(data)) is not None:
             self.send(answer)  # nearly always
-        elif requests:
-            self.queue.extend(requests)
+        elif requests := self.dialect.cut(data):
+            self.queue[:0] = reversed(requests)
             self.proceed()
 
     def welcome(self, data: bytes) -> bool:
@@ -137,7 +122,7 @@ class Port(Protocol):
         size = 0
         later: Deferred[bytes] | None = None
         for _ in range(min(BATCH, len(queue))):
-            request = queue.popleft()
+            request = queue.pop()
             if (answer := known(request)) is None:
                 done = perform(request)
                 if isinstance(done, Deferred):
@@ -194,11 +179,6 @@ class Port(Protocol):
             self.send(answer)
             self.proceed()
 
-    def hush(self) -> None:
-        """Listen no more, for now."""
-        self.paused = True
-        self.way.pauseProducing()
-
     # The end
 
     def readConnectionLost(self) -> None:
@@ -214,7 +194,7 @@ class Port(Protocol):
     def leave(self) -> None:
         """All is answered."""
         last = self.dialect.torn() if self.begun else b""
-        if self.session.watched:
+        if self.session.watched or self.session.taps:
             self.send(last)
         else:
             self.end(last)
@@ -232,65 +212,3 @@ class Port(Protocol):
         self.way.write(last)
         self.way.unregisterProducer()
         self.way.loseConnection()
-
-    # What goes
-
-    def push(self, readings: Readings) -> None:
-        """New readings of what is watched."""
-        if self.stalled or self.newest or self.dialect.held:
-            for reading in readings:
-                self.session.dropped += reading.name in self.newest
-                self.newest[reading.name] = reading
-        else:
-            if not self.fresh:
-                self.query.mark(self)
-            self.fresh.append(readings)
-
-    def pour(self, rows: tuple[Row, ...]) -> bool:
-        """New rows of what is followed; False: there is no room for them now."""
-        if self.stalled or self.newest or self.dialect.held:
-            return False
-        if not self.fresh:
-            self.query.mark(self)
-        self.fresh.append(rows)
-        return True
-
-    def settle(self) -> None:
-        """Say what is noted for the next flush now."""
-        self.tell({})
-
-    def tell(self, made: Made) -> None:
-        fresh, self.fresh = self.fresh, []
-        if fresh and self.connected:
-            self.send(self.dialect.pushed(fresh, made))
-
-    def catch_up(self) -> None:
-        """Push what was kept back."""
-        if self.newest:
-            newest, self.newest = tuple(self.newest.values()), {}
-            self.push(newest)
-
-    def send(self, data: bytes) -> None:
-        if not self.tuned:
-            self.way.write(data)
-        elif not self.way.send(data) and not self.stalled and self.way.unsent and not self.way.disconnecting:
-            self.pauseProducing()
-            self.way.registerProducer(self, False)
-
-    def pauseProducing(self) -> None:
-        """The client does not read as fast as it asks."""
-        self.stalled = True
-        self.hush()
-
-    def resumeProducing(self) -> None:
-        """All is sent.  A pull producer is also called when it is registered, while bytes are still there."""
-        if self.tuned:
-            if self.way.unsent:
-                return
-            self.way.unregisterProducer()
-        self.stalled = False
-        self.catch_up()
-        self.proceed()
-
-    def stopProducing(self) -> None:
-        """The connection is lost; ``connectionLost`` does the rest."""

@@ -5,14 +5,13 @@ A line is a command.  Pushed readings are lines that start with ``* ``."""
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from gateway.commands import Answer, Row, Session
-from gateway.interfaces.query.dialect import Fresh, Last, Made
+from gateway.interfaces.query.dialect import BATCH, Fresh, Last, Made
 from gateway.reading import Reading
 
 More = Callable[[], Answer | Deferred[Answer]]  # the next page
@@ -23,12 +22,18 @@ HTTP = re.compile(rb"host:|(?!set )[a-z]+ \S+ http/\d", re.IGNORECASE)  # a brow
 class Text:
     """One connection's lines."""
 
-    __slots__ = ("held", "known", "queue", "session", "tail", "too_long")
+    __slots__ = ("answers", "held", "queue", "session", "tail", "too_long")
 
-    def __init__(self, session: Session, queue: deque[Any]) -> None:
-        self.session, self.known, self.queue = session, session.known, queue
+    def __init__(self, session: Session, queue: list[Any]) -> None:
+        self.session, self.answers, self.queue = session, session.answers(got), queue
         self.tail = b""
         self.too_long = self.held = False
+
+    def quick(self, data: bytes) -> bytes | None:
+        lines = data.split(b"\n")
+        if lines.pop() or len(lines) > BATCH or self.tail or self.too_long:
+            return None
+        return self.answers.answer(lines)
 
     def cut(self, data: bytes) -> list[bytes]:
         lines = (self.tail + data if self.tail else data).replace(b"\r\n", b"\n").split(b"\n")
@@ -42,6 +47,9 @@ class Text:
             self.too_long, self.tail = True, b""
         return lines
 
+    def known(self, line: bytes | More) -> bytes | None:
+        return self.answers.answer((line,)) if isinstance(line, bytes) else None
+
     def perform(self, line: bytes | More) -> bytes | Deferred[bytes]:
         if not isinstance(line, bytes):
             return self.answered(line())
@@ -50,9 +58,19 @@ class Text:
         if HTTP.match(line):
             return Last(encoded("ERR no-http this port speaks the command language; the web is elsewhere"))
         try:
-            return self.answered(self.session.perform(line.decode()))
+            answer = self.session.perform(line.decode())
         except UnicodeDecodeError as error:
             return encoded(f"ERR syntax not UTF-8: byte {error.start + 1} is {line[error.start]:#04x}")
+        self.answers = self.session.answers(got_json if self.session.json else got)
+        if line[:4].lower() == b"get " and isinstance(answer, Answer) and answer.status == "OK":
+            self.learn(line, answer)
+        return self.answered(answer)
+
+    def learn(self, line: bytes, answer: Answer) -> None:
+        """Remember which reading was asked for.  ``quick`` cuts at LF only, and will see CR again."""
+        if isinstance(reading := answer.rows[0], Reading):
+            self.answers.learn(line, reading.name)
+            self.answers.learn(line + b"\r", reading.name)
 
     def answered(self, answer: Answer | Deferred[Answer]) -> bytes | Deferred[bytes]:
         return answer.addCallback(self.rendered) if isinstance(answer, Deferred) else self.rendered(answer)
@@ -63,7 +81,7 @@ class Text:
         rows = b"".join([row.json + b"\n" if json else row.line for row in answer.rows])
         if answer.more is not None:
             self.session.settle()
-            self.queue.appendleft(answer.more)
+            self.queue.append(answer.more)
         self.held = answer.more is not None
         whole = rows if self.held else rows + encoded(answer.status)
         return Last(whole) if answer.last else whole
@@ -86,6 +104,14 @@ class Text:
 def encoded(text: str) -> bytes:
     """A line; what UTF-8 has no bytes for, as in the name of a file, is escaped."""
     return text.encode(errors="backslashreplace") + b"\n"
+
+
+def got(reading: Reading) -> bytes:
+    return reading.line + b"OK\n"
+
+
+def got_json(reading: Reading) -> bytes:
+    return reading.json + b"\nOK\n"
 
 
 def as_text(reading: Reading | Row) -> bytes:

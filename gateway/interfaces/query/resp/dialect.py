@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -10,14 +9,14 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from gateway.commands import Session
-from gateway.interfaces.query.dialect import Fresh, Last, Made, Tally
+from gateway.interfaces.query.dialect import BATCH, Fresh, Last, Made, Tally
 from gateway.interfaces.query.resp import channels, connection, keys, series, server
 from gateway.interfaces.query.resp.command import Command, found, refused
-from gateway.interfaces.query.resp.names import bare
+from gateway.interfaces.query.resp.names import bare, fresh
 from gateway.interfaces.query.resp.wire import Encoded, Parser, Refused, Request, Simple, bulk, encode
+from gateway.reading import Reading
 
 BLOCK = 262_144  # bytes between MULTI and EXEC, with 100 more for each item, at most
-HEARD, SHORT = 256, 100  # chunks remembered by one connection, and bytes in one of them, at most
 ANSWER = 4_194_304  # bytes, at most
 GET = b"GET", b"get"
 END = Refused("EXEC ends here")
@@ -29,17 +28,21 @@ COMMANDS |= server.commands(COMMANDS)
 NOW = {"multi", "exec", "discard", "reset", "quit"}  # carried out, not queued
 
 
-class Resp:
-    """See the module.  *queue* is what the connection is to perform next: EXEC puts its commands there."""
+def got(reading: Reading) -> bytes:
+    return bulk(bare(reading))
 
-    def __init__(self, session: Session, tally: Tally, queue: deque[Any]) -> None:
+
+class Resp:
+    """See the module.  *queue* ends in what the connection is to perform next: EXEC puts its commands there."""
+
+    def __init__(self, session: Session, tally: Tally, queue: list[Any]) -> None:
         self.session, self.tally, self.queue = session, tally, queue
         self.number = tally.ever
         self.parser = Parser()
+        self.answers = session.answers(got)
         self.channels: dict[bytes, str] = {}
         self.patterns: dict[bytes, Callable[[str], object]] = {}
         self.wanted: dict[str, tuple[bytes, ...]] = {}
-        self.heard: dict[bytes, list[Request | Refused]] = {}  # the short way: it is the same few, over and over
         self.held = False
         self.forget()
 
@@ -50,25 +53,29 @@ class Resp:
         self.block: list[Request] | None = None
         self.size, self.spoilt = 0, False
 
+    def quick(self, data: bytes) -> bytes | None:
+        """Each request begins with ``*``.  One that holds another, in a name, is in pieces here, and known as none."""
+        requests = data.split(b"*")
+        if requests[0] or len(requests) > BATCH or not self.plain or not self.parser.idle:
+            return None
+        del requests[0]
+        if (answer := self.answers.answer(requests)) is not None:
+            self.tally.requests += len(requests)
+        return answer
+
     def cut(self, data: bytes) -> list[Request | Refused]:
-        idle = self.parser.idle
-        if not idle or (requests := self.heard.get(data)) is None:
-            requests = self.parser.feed(data)
-            if idle and self.parser.idle and len(data) <= SHORT:
-                if len(self.heard) >= HEARD:
-                    self.heard.clear()
-                self.heard[data] = requests
+        requests = self.parser.feed(data)
         self.tally.requests += len(requests)
         return requests
 
     def known(self, request: Request | Refused) -> bytes | None:
         """Nearly all that is asked is GET of a fresh reading."""
-        if type(request) is not list or len(request) != 2 or request[0] not in GET or self.block is not None:
+        if type(request) is not list or len(request) != 2 or request[0] not in GET or not self.plain:
             return None
-        reading = self.session.latest.get(request[1].decode(errors="replace"))
-        if reading is None or reading.stale() or (self.version == 2 and self.subscribed):
+        if (reading := fresh(self, request[1])) is None:
             return None
-        return bulk(bare(reading))
+        self.answers.learn(b"2\r\n" + bulk(request[0]) + bulk(request[1]), reading.name)
+        return got(reading)
 
     def perform(self, request: Request | Refused) -> bytes | Deferred[bytes]:
         if request is END:
@@ -116,6 +123,11 @@ class Resp:
     # What commands ask for
 
     @property
+    def plain(self) -> bool:
+        """Whether GET is simply answered, neither queued nor refused."""
+        return self.block is None and (self.version == 3 or not (self.channels or self.patterns))
+
+    @property
     def subscribed(self) -> bool:
         return bool(self.channels or self.patterns)
 
@@ -137,7 +149,7 @@ class Resp:
         if block:
             self.session.settle()
             self.held = True
-            self.queue.extendleft(reversed([*block, END]))
+            self.queue += [END, *reversed(block)]
         return Encoded(b"*%d\r\n" % len(block))
 
     def reset(self) -> None:
