@@ -69,6 +69,9 @@ def parser() -> argparse.ArgumentParser:
     drivers.add_argument("name", nargs="?")
     drivers.add_argument("--json", action="store_true")
     drivers.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help="names the folder of your own")
+    scan = add("scan", "list buses, chips, ports and lines, with what the configuration says of each", do_scan)
+    scan.add_argument("--all", action="store_true", help="also on the I2C buses of monitors and memory modules")
+    scan.add_argument("--json", action="store_true")
     for name, about in TALK.items():
         talk = add(name, about, do_talk)
         talk.add_argument("words", nargs="*", metavar="WORD", help="names, patterns such as 'attic.*', or a value")
@@ -201,6 +204,21 @@ def described(row: Any) -> dict[str, Any]:
     ]  # fmt: skip
     return {"name": row.name, "title": row.title, "link": type(row.link).__name__.lower(), "period": row.period,
             "quantities": quantities}  # fmt: skip
+
+
+def do_scan(chosen: Any, install: Install) -> int:
+    from dataclasses import asdict
+
+    from gateway import scan
+
+    found = scan.scan(scan.Roots(), chosen.all)
+    if chosen.json:
+        print(json.dumps([asdict(each) for each in found], indent=1, ensure_ascii=False))
+        return 0
+    names: dict[str, int] = {}
+    for each in found:
+        print("\n".join(scan.text(each, names)), flush=True)
+    return 0
 
 
 def do_version(chosen: Any, install: Install) -> int:
