@@ -75,7 +75,7 @@ class Buckets:
         self.before: Sum | None = None  # what came last, whose value held until the next
         self.holds = False  # in this span
         self.most = NEVER  # the first bucket that the page has no room for
-        self.keeps = self.offset = 0
+        self.keeps = self.offset = self.start = 0
         self.factor = 1
 
     def fill(self) -> Answering[None]:
@@ -90,7 +90,7 @@ class Buckets:
 
     def span(self, series: Series, span: Span) -> Answering[None]:
         """From hours where they fit, then blocks, then the newest."""
-        self.offset, self.keeps = span.offset or 0, series.keeps
+        self.start, self.offset, self.keeps = span.start, span.offset or 0, series.keeps
         self.factor = 10 ** (self.digits - series.digits)
         self.begin(series, span)
         at = span.start
@@ -192,7 +192,8 @@ class Buckets:
             made.growth += grown(before.last, made.first)
         if before is not None and self.need in HOLDING and self.holds:
             self.carry(before, made.start)
-            border, until = key * self.step - self.offset, min(made.start, before.stop + self.keeps)
+            border = max(key * self.step - self.offset, self.start)
+            until = min(made.start, before.stop + self.keeps)
             if until > border > before.stop:
                 made.area, made.held = made.area + before.last * (until - border), made.held + until - border
         self.before, self.holds = made, True

@@ -47,7 +47,7 @@ def connect(path: str) -> sqlite3.Connection:
     except sqlite3.Error as error:
         db.close()
         raise told(error, path) from error
-    except HistoryError:
+    except BaseException:
         db.close()
         raise
     return db

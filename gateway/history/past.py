@@ -28,7 +28,7 @@ class Span:
 
 def spans(store: Store, question: Question) -> list[Span]:
     """Where the wall times of *question* lie, in the order of boots.  A boot that never learned the time stands behind
-    the last that was known before it."""
+    the last that was known before it; in no bucket has it a place."""
     start, end = round(question.start * 1000), round(question.end * 1000)
     if question.running:
         return [Span(store.boot, start, end, None)]
@@ -40,7 +40,7 @@ def spans(store: Store, question: Question) -> list[Span]:
                 stop = min(end - offset, segments[at + 1][0] if at + 1 < len(segments) else end - offset)
                 if begin < stop:
                     found.append(Span(boot, begin, stop, offset, since))
-        elif start <= store.floors[boot] < end:
+        elif question.step is None and start <= store.floors[boot] < end:
             found.append(Span(boot, 0, 2**62, None))
     return found
 

@@ -169,7 +169,11 @@ class Store:
                         self.thinned += 1
                         continue
                     try:
-                        value = round(value * head.scale)  # type: ignore[operator]
+                        exact = value * head.scale  # type: ignore[operator]
+                        kept = round(exact)
+                        if not -0.49 < exact - kept < 0.49:  # which way it is shown is decided by all of its decimals
+                            kept = round(round(value, head.series.digits) * head.scale)  # type: ignore[arg-type]
+                        value = kept
                     except (OverflowError, ValueError):  # no number
                         self.lost += 1
                         continue
