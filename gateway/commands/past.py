@@ -146,7 +146,7 @@ def told(label: str, name: str, page: Page, point: Point) -> Row:
     """One line: the time, the value, and the quality where it is not good; *label*, if any, in front."""
     when = f"+{point.monotonic:.3f}" if point.wall is None else iso(point.wall)
     columns = [label] if label else []
-    columns += [when, valued(page, point)]
+    columns += [when, written(Quantity(name, page.unit, page.kind, digits=page.digits), point.value)]
     if point.quality != "good":
         columns.append(point.quality)
     value = point.value
@@ -161,13 +161,6 @@ def told(label: str, name: str, page: Page, point: Point) -> Row:
         "monotonic": round(point.monotonic, 3),
     }
     return Row(" ".join(columns), data)
-
-
-def valued(page: Page, point: Point) -> str:
-    value: Any = point.value
-    if page.kind != "float" and isinstance(value, float):  # a mean of whole numbers, or of on and off
-        return f"{value:z.6g}"
-    return written(Quantity("", page.unit, page.kind, digits=page.digits), value)
 
 
 def do_audit(me: Session, count: str = str(DEEDS)) -> Deferred[Answer]:

@@ -42,8 +42,8 @@ def in_its_unit(quantity: Quantity, text: str) -> str | float:
     if known(given) is None and not gap:
         raise ValueError(text)  # 0x10 is no number of x10
     if (value := converted(float(number), given, quantity.unit)) is None:
-        wanted = f"takes {quantity.unit}" if quantity.unit else "has no unit"
-        raise BadValue(f"{quantity.name} {wanted}, not {clip(found[3])}")
+        wanted = f"takes {quantity.unit}, not {clip(found[3])}" if quantity.unit else "has no unit; a number will do"
+        raise BadValue(f"{quantity.name} {wanted}")
     return value
 
 

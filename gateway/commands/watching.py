@@ -12,7 +12,7 @@ from gateway.commands.grammar import GLOB, Answer, CommandError, clip
 from gateway.commands.times import duration
 from gateway.hub import matcher
 from gateway.manual import NAME as MANUAL
-from gateway.reading import Reading
+from gateway.reading import Reading, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -163,7 +163,6 @@ def differs(last: Reading, reading: Reading, terms: Terms) -> bool:
         return True
     if terms.band and isinstance(old, int | float) and isinstance(new, int | float) and not isinstance(new, bool):
         return abs(new - old) >= terms.band
-    if isinstance(old, float) and isinstance(new, float):
-        digits = reading.quantity.digits
-        return not (terms.changed or terms.band) or round(old, digits) != round(new, digits)
-    return not (terms.changed or terms.band) or old != new
+    if not (terms.changed or terms.band):
+        return True
+    return written(last.quantity, old) != written(reading.quantity, new)  # what nobody sees is no change

@@ -69,6 +69,40 @@ def test_a_key_keeps_its_quantity_while_its_values_are_of_one_kind(manual: Manua
     assert manual.card.quantities == (manual.keys["k"],) and manual.card.name == "manual"
 
 
+@pytest.mark.parametrize(
+    ("text", "kind", "value", "unit"),
+    [
+        ("21.5 °C", "float", 21.5, "°C"), ("5kV", "int", 5, "kV"), ("7 degC", "int", 7, "°C"),
+        ("1500 1/min", "int", 1500, "1/min"),
+        ("5 apples", "text", "5 apples", ""), ("5 1", "text", "5 1", ""), ("5 5", "text", "5 5", ""),
+        ("007 V", "text", "007 V", ""),
+        ('"5 V"', "text", "5 V", ""), ("5 V ", "text", "5 V ", ""), ("at 5 V", "text", "at 5 V", ""),
+        ("on V", "text", "on V", ""),
+    ],
+)  # fmt: skip
+def test_a_number_may_have_a_unit(text: str, kind: str, value: Any, unit: str) -> None:
+    quantity, found = understood("k", text)
+    assert (quantity.kind, found, quantity.unit) == (kind, value, unit)
+
+
+def test_a_key_keeps_its_unit(manual: Manual) -> None:
+    for text, told in (
+        ("20 °C", "20 °C"),
+        ("21", "21 °C"),
+        ("77 °F", "25.000 °C"),
+        ("22.5", "22.5 °C"),
+        ("off", "off -"),
+    ):
+        manual.set("k", text)
+        assert " ".join(manual.hub.latest["manual.k"].text.split()[1:3]) == told
+    manual.set("k", "20 °C")
+    with pytest.raises(BadValue, match="k is in °C, not V; delete it to begin anew"):
+        manual.set("k", "5 V")
+    manual.delete("k")
+    manual.set("k", "5 V")
+    assert manual.keys["k"].unit == "V"
+
+
 def test_there_are_only_so_many_keys(manual: Manual, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "KEYS", 2)
     manual.set("a", "1")

@@ -10,9 +10,10 @@ import pytest
 from twisted.internet.testing import StringTransport
 
 from drivers.quantities import state
+from gateway.commands import Who
 from gateway.commands.usage import COMMANDS
 from gateway.interfaces.query import Query
-from tests.gateway.commands.house import Device, House
+from tests.gateway.commands.house import SPEED, Device, House
 
 PAGE = (Path(__file__).parents[3] / "docs/commands.md").read_text()
 BLOCKS = re.findall(r"^```\n(> .*?)^```", PAGE, re.DOTALL | re.MULTILINE)
@@ -23,12 +24,16 @@ class Talk:
 
     def __init__(self) -> None:
         self.house = House()
-        self.house.pump = Device(self.house.hub, "pump", state(writable=True), where="gpio:GPIO17", driver="relay")
+        self.house.pump = Device(
+            self.house.hub, "pump", state(writable=True), SPEED, where="gpio:GPIO17", driver="relay"
+        )
         self.house.measure()
+        self.house.attic.ring.note(">", b"\x24\x00")
+        self.house.attic.ring.note("<", b"\x66\x43\xfa\x66\x66\x93")
         self.port = Query(self.house.commands, self.house.time).buildProtocol(None)
         self.transport: Any = StringTransport()
         self.port.makeConnection(self.transport)
-        self.port.session.who = self.house.open().who
+        self.port.session.who = Who("anonymous", "operator", "127.0.0.1:40312", "tcp")
 
     def say(self, line: str, pushed: bool) -> list[str]:
         self.port.dataReceived(line.encode() + b"\n")
@@ -61,7 +66,7 @@ def test_an_example(block: str) -> None:
 
 
 def test_the_page_has_examples_and_names_every_command() -> None:
-    assert len(BLOCKS) >= 7
+    assert len(BLOCKS) >= 12
     assert [word for word in COMMANDS if f"`{word}" not in PAGE and f"> {word}" not in PAGE] == []
 
 

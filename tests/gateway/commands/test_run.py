@@ -109,9 +109,10 @@ def test_status_is_one_fact_a_line(house: House, session: Session) -> None:
     told = dict(line.split(" ", 1) for line in say(session, "status")[:-1])
     assert told == {
         "time": NOW, "uptime": "0.0", "boot": "7", "synced": "yes", "devices": "3", "running": "2", "names": "7",
-        "readings": "2", "sessions": "1", "dropped": "0", "errors": "0", "config": "-",
+        "readings": "2", "sessions": "1", "dropped": "0", "errors": "0", "jobs": "0",
+        "history": "in memory", "config": "-",
     }  # fmt: skip
-    assert say(session, "status")[-1] == "OK 12"
+    assert say(session, "status")[-1] == "OK 14"
 
 
 def test_dropped_readings_are_counted_while_their_session_lives_and_after(house: House, session: Session) -> None:
@@ -257,7 +258,9 @@ def test_a_quantity_is_set_when_the_device_says_so(house: House, session: Sessio
     [
         ("state", "on", True), ("state", "OFF", False), ("state", "true", True), ("state", "0", False),
         ("speed", "1500", 1500), ("level", "12.5", 12.5), ("level", "7", 7.0), ("mode", "eco", "eco"),
-        ("note", "two words", "two words"), ("note", '"a \\"quoted\\" one"', 'a "quoted" one'),
+        ("speed", "25 Hz", 1500), ("speed", "1500rpm", 1500), ("speed", "1500 1/min", 1500), ("level", "50 %", 50.0),
+        ("level", "12.5percent", 12.5), ("note", "two words", "two words"),
+        ("note", '"a \\"quoted\\" one"', 'a "quoted" one'),
     ],
 )  # fmt: skip
 def test_values_as_people_write_them(house: House, session: Session, name: str, text: str, value: Any) -> None:
@@ -273,6 +276,13 @@ def test_values_as_people_write_them(house: House, session: Session, name: str, 
         ("speed", "9" * 400, "speed takes a whole number, not 999"),
         ("speed", "9" * 5000, "speed takes a whole number, not 999"),
         ("speed", "1_000", "speed takes a whole number, not 1_000"),
+        ("speed", "25.001 Hz", "speed takes a whole number, not 25.001 Hz"),
+        ("speed", "100 Hz", "speed 6000 1/min not in 0..3000"),
+        ("speed", "12 V", "speed takes 1/min, not V"),
+        ("level", "5 apples", "level takes %, not apples"),
+        ("level", "0x10", "level takes a number, not 0x10"),
+        ("level", "5 5", "level takes %, not 5"),
+        ("state", "on 5", "state takes on or off, not on 5"),
         ("speed", "4000", "speed 4000 1/min not in 0..3000"),
         ("level", "nan", "level nan % not in 0..100"),
         ("level", "inf", "level inf % not in 0..100"),
