@@ -80,6 +80,7 @@ class Gateway(Service):
         self.hub.subscribe(self.wall.hear, "*.time", "*.mode")
         self.hardware = Hardware(reactor, emulate, self.clock.monotonic, config.gpio, self.commands.facts)
         self.hardware.buses.configure(config, emulate)
+        self.commands.faults = self.hardware.faults
         self.memory = Memory(folder / "memory" if folder is not None else None)
         self.devices: dict[str, Device] = {}
         self.unwatch: dict[str, Callable[[], None]] = {}

@@ -19,7 +19,7 @@ from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import Logger
 
-from drivers.api import GPIO, GPIOEmulator, NoAnswer, Serial, SerialEmulator
+from drivers.api import GPIO, Emulates, GPIOEmulator, NoAnswer, Serial, SerialEmulator
 from gateway.buses import Buses
 from gateway.config import Bus, Device, Endpoint, Folder, Lines, Select, SerialPort, Unit
 from gateway.outputs import levels
@@ -30,6 +30,7 @@ from gateway.transports.gpio import Board, Way, Wish
 if TYPE_CHECKING:
     from gateway.modbus_lines import ModbusLines
     from gateway.transports.emulated import PtyPort
+    from gateway.transports.faults import Faults
     from gateway.transports.hotplug import Hotplug
     from gateway.transports.rpi import RPi
 
@@ -51,6 +52,11 @@ class Hardware:
         self.way_to_gpio, self.facts = gpio, {} if facts is None else facts
         self.buses = Buses(reactor, self.facts, lambda wish: self.lines_of_board().open(wish))
         self.emulated: dict[str, PtyPort] = {}  # device -> the port that stands for its own
+        self.faults: Faults | None = None
+        if emulate:
+            from gateway.transports.faults import Faults
+
+            self.faults = Faults(reactor)
         self.modbus: ModbusLines | None = None
         self.board: Board | None = None
         self.hotplug: Hotplug | None = None
@@ -71,15 +77,21 @@ class Hardware:
             case SerialPort() | Endpoint() as where:
                 return stream(self.endpoint(device, where), self.reactor, ring)
             case Bus() | Select() | Folder():
-                return direct(self.buses.at(device, device.driver.emulator if self.emulate else None), ring)
+                return direct(self.buses.at(device, self.emulator(device)), ring)
             case Unit():
                 if self.modbus is None:
                     from gateway.modbus_lines import ModbusLines
 
                     self.modbus = ModbusLines(self.reactor, self.links)
-                return self.modbus.at(device, ring, device.driver.emulator if self.emulate else None)
+                return self.modbus.at(device, ring, self.emulator(device))
             case Lines() as where:
                 return self.lines(device, where, plan, ring)
+
+    def emulator(self, device: Device) -> Callable[[], Emulates] | None:
+        """Makes what stands for *device*, or None where it is the device itself."""
+        if not self.emulate or self.faults is None:
+            return None
+        return partial(self.faults.around, device.name, device.driver.link, device.driver.emulator)
 
     def watch(self, device: Device, appeared: Callable[[], None]) -> Callable[[], None]:
         """Have *appeared* called when something is plugged in where *device* belongs, until the result is called."""
@@ -114,7 +126,8 @@ class Hardware:
         """The path of an emulated port with *device* on it."""
         from gateway.transports.emulated import PtyPort
 
-        emulator = cast(SerialEmulator, device.driver.emulator())
+        assert (make := self.emulator(device)) is not None
+        emulator = cast(SerialEmulator, make())
         port = self.emulated[device.name] = PtyPort(self.reactor, emulator, str(Path(self.links()) / device.name))
         return port.link
 
@@ -149,11 +162,11 @@ class Hardware:
         return open
 
     def gpio(self, device: Device) -> Board | RPi:
-        if self.emulate:
+        if make := self.emulator(device):
             from gateway.transports.fake import FakeGPIO
             from gateway.transports.rpi import RPi
 
-            module = FakeGPIO(self.reactor, cast(GPIOEmulator, device.driver.emulator()))
+            module = FakeGPIO(self.reactor, cast(GPIOEmulator, make()))
             return RPi(self.reactor, self.monotonic, module, defaultdict[str, int](count().__next__).__getitem__)
         return self.lines_of_board()
 
@@ -172,6 +185,8 @@ class Hardware:
         if self.modbus is not None:
             self.modbus.release(name)
         self.buses.release(name)
+        if self.faults is not None:
+            self.faults.forget(name)
 
     def close(self) -> Deferred[Any]:
         """Close all; fires when the threads of the buses have ended."""

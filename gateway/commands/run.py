@@ -12,14 +12,14 @@ from twisted.python.failure import Failure
 
 from drivers.api import DeviceError, Quantity
 from gateway.audit import Audit
-from gateway.commands import later, looking, past, setting, watching, wire
+from gateway.commands import faults, later, looking, past, setting, watching, wire
 from gateway.commands.access import Who
 from gateway.commands.grammar import GLOB, Answer, CommandError, Row, clip, nearest, parse
 from gateway.commands.known import Known
 from gateway.commands.past import Forgetful, Past
 from gateway.commands.usage import COMMANDS
 from gateway.commands.watching import PLAIN, Sieve, Terms
-from gateway.history.question import Deed, Event, Page, Question
+from gateway.history.question import Deed, Event, HistoryError, Page, Question
 from gateway.hub import Card, Chunk, Handle, Hub, Status, matcher
 from gateway.jobs import Job, Jobs
 from gateway.manual import NAME as MANUAL
@@ -31,13 +31,11 @@ CODES = {
     "BadFrame": "bad-frame",
     "BadValue": "bad-value",
     "WrongDevice": "wrong-device",
-    "HistoryError": "no-history",
 }
 CHANGES = frozenset(("set", "delete", "clear"))  # what the audit trail has
-REMEMBERED, SHORT = 256, 100  # lines remembered by one session, and characters in one of them, at most
 WORDS: dict[str, Callable[..., Answer | Deferred[Answer]]] = {
     name.removeprefix("do_"): do
-    for module in (later, looking, past, setting, watching, wire)
+    for module in (faults, later, looking, past, setting, watching, wire)
     for name, do in vars(module).items()
     if name.startswith("do_")
 }
@@ -58,6 +56,7 @@ class Commands:
         self.live: set[Session] = set()
         self.left = 0  # readings dropped by sessions that are closed
         self.facts: dict[str, Any] = {}  # more lines of `status`, from whoever started us
+        self.faults: faults.Faults | None = None  # where devices are emulated
 
     def open(self, who: Who) -> Session:
         session = Session(self, who)
@@ -101,9 +100,8 @@ class Session:
         self.watched: Mapping[str, Terms] = {}
         self.sieve: Sieve | None = None
         self.taps: dict[str, Callable[[], None]] = {}  # devices whose raw bytes are followed
-        self.held: set[Deferred[Any]] = set()  # what nobody else waits for
+        self.held: dict[Deferred[Any], None] = {}  # what nobody else waits for; a set takes thrice the memory
         self.cancel: Callable[[], None] | None = None
-        self.plain: dict[bytes, str] = {}
 
     # What programs ask for
 
@@ -176,32 +174,13 @@ class Session:
 
     # Lines
 
-    def known(self, line: bytes) -> bytes | None:
-        """The whole answer to *line*, when it is a ``get`` of one name asked before and answered in text.
-        The short way: most lines a gateway hears are the same few, over and over."""
-        name = self.plain.get(line)
-        if name is None or (reading := self.latest.get(name)) is None or reading.stale():
-            return None
-        return reading.line + b"OK\n"
-
     def perform(self, line: str) -> Answer | Deferred[Answer]:
         """Carry out one line.  Never raises and never fails: what went wrong is in the answer."""
         try:
             word, arguments = parse(line)
         except CommandError:
             return self.refusal(Failure())
-        answer = self.run(word, arguments)
-        if (
-            word == "get"
-            and isinstance(answer, Answer)
-            and answer.status == "OK"
-            and len(line) <= SHORT
-            and not self.json
-        ):
-            if len(self.plain) >= REMEMBERED:
-                self.plain.clear()
-            self.plain[line.encode()] = self.full(arguments[0])
-        return answer
+        return self.run(word, arguments)
 
     def run(self, word: str, arguments: Sequence[str]) -> Answer | Deferred[Answer]:
         """The same, for a command that is in pieces already: whatever they hold, blanks and line ends included.
@@ -238,6 +217,8 @@ class Session:
         match error:
             case CommandError():
                 return Answer(status=f"ERR {error.code} {message}")
+            case HistoryError():
+                return Answer(status=f"ERR no-history {message}")
             case DeviceError():
                 return Answer(status=f"ERR {CODES.get(type(error).__name__, 'device')} {message}")
             case CancelledError():  # an Exception in Twisted, and no bug
@@ -269,10 +250,10 @@ class Session:
         """Wait for *wanted* only as long as this asker is there."""
 
         def over(result: Any) -> Any:
-            self.held.discard(wanted)
+            self.held.pop(wanted, None)
             return result
 
-        self.held.add(wanted)
+        self.held[wanted] = None
         return wanted.addBoth(over)
 
     def full(self, name: str) -> str:

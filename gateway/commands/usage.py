@@ -135,6 +135,18 @@ GROUPS: dict[str, dict[str, Usage]] = {
         "jobs": Usage("", "list what is to be done later: number, time, state, who, command"),
         "cancel": Usage("JOB", "cancel a job, or strike one that was missed", "operator", 1, 1, examples=("cancel 7",)),
     },
+    "Emulated devices": {
+        "fault": Usage(
+            "[DEVICE [KIND|off [DURATION]]]",
+            "have something go wrong with an emulated device; without arguments, what is wrong now",
+            "operator",
+            most=3,
+            more=(
+                "`fault DEVICE` lists the kinds that it can have; without DURATION one lasts until `fault DEVICE off`.",
+            ),
+            examples=("fault attic", "fault attic nack 20s", "fault attic off"),
+        ),
+    },
     "This connection": {
         "json": Usage(
             "[on|off]",

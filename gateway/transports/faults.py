@@ -75,7 +75,7 @@ class Faulty:
     def begin(self, kind: str, seconds: float = inf) -> None:
         """From now on *kind* is wrong, for so long.  "" ends what is.  ValueError for a kind that this link has not."""
         if kind and kind not in self.kinds:
-            raise ValueError(f"no such fault here; there are {', '.join(self.kinds)}")
+            raise ValueError(f"{kind}: no such fault; there are {', '.join(self.kinds)}")
         if kind == "unplug":
             self.emulator = self.make()
             self.last.clear()
@@ -181,3 +181,33 @@ class Faulty:
     def inside(self, what: str) -> dict[str, Any]:
         found: dict[str, Any] = getattr(self.emulator, what, {})
         return found
+
+
+class Faults:
+    """All emulated devices, by name."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self.clock = clock
+        self.devices: dict[str, Faulty] = {}
+
+    def around(self, device: str, link: Link, make: Callable[[], Emulates]) -> Any:
+        """What *make* makes, with a place for faults around it."""
+        faulty = self.devices[device] = Faulty(self.clock, link, make)
+        return faulty
+
+    def forget(self, device: str) -> None:
+        self.devices.pop(device, None)
+
+    def now(self) -> dict[str, str]:
+        return {name: faulty.kind for name, faulty in self.devices.items() if faulty.kind}
+
+    def kinds(self, device: str) -> dict[str, str]:
+        return {kind: KINDS[kind] for kind in self.find(device).kinds}
+
+    def begin(self, device: str, kind: str, seconds: float | None = None) -> None:
+        self.find(device).begin(kind, inf if seconds is None else seconds)
+
+    def find(self, device: str) -> Faulty:
+        if (faulty := self.devices.get(device)) is None:
+            raise ValueError(f"{device} is not emulated, or not enabled")
+        return faulty
