@@ -13,6 +13,7 @@ from pathlib import Path
 DAY, HOUR = 86_400.0, 3600.0
 OFTEN, SELDOM = 1.0, 60.0  # seconds between two commits
 CALM = 0.25  # of a day's bytes: with more than that left nothing is saved
+DEBT = 0.01  # of a day's bytes: what was written beyond that is forgiven
 LONGEST = 3600.0  # seconds between two readings of a series, at most, that thinning leaves
 
 
@@ -31,6 +32,7 @@ class Budget:
         """A commit wrote *size* bytes: decide when the next one is due."""
         now = self.monotonic()
         self.tokens = min(self.per_day, self.tokens + (now - self.at) * self.per_day / DAY) - size
+        self.tokens = max(self.tokens, -DEBT * self.per_day)
         self.at = now
         if not self.hours or now - self.hours[-1][0] >= HOUR:
             self.hours.append((now, 0.0))

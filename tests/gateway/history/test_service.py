@@ -1,0 +1,261 @@
+"""The history as the reactor sees it: a thread that may be slow, a disk that fails and comes back, a budget."""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock as Time
+
+from drivers.api import Quantity
+from gateway.clock import Clock
+from gateway.history import service
+from gateway.history.budget import DAY, SELDOM, Budget, Meter
+from gateway.history.file import MEMORY
+from gateway.history.question import Deed, HistoryError, Question
+from gateway.history.service import History, opened
+from gateway.hub import Hub
+
+WALL = 1_790_000_000.0
+DEGREES = Quantity("temperature", "°C", low=-1e6, high=1e6, digits=2)
+
+
+class Reactor(Time):
+    """Time by hand; what the thread has to say is taken when somebody waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: queue.SimpleQueue[tuple[Callable[..., object], tuple[Any, ...]]] = queue.SimpleQueue()
+
+    def callFromThread(self, call: Callable[..., object], *args: Any) -> None:
+        self.said.put((call, args))
+
+    def until(self, done: Callable[[], object]) -> None:
+        while not done():
+            call, args = self.said.get(timeout=10)
+            call(*args)
+
+    def result(self, deferred: Deferred[Any]) -> Any:
+        """What *deferred* fires with; raises what it fails with."""
+        got: list[Any] = []
+        deferred.addCallbacks(lambda value: got.append((value, None)), lambda why: got.append((None, why.value)))
+        self.until(lambda: got)
+        value, error = got[0]
+        if error is not None:
+            raise error
+        return value
+
+
+class House:
+    """A hub with a history."""
+
+    def __init__(self, path: str | None = None, **more: Any) -> None:
+        self.reactor = Reactor()
+        store, why = opened(path)
+        self.clock = Clock(store.boot + 1, self.reactor.seconds, store.times(), store.known())
+        self.hub = Hub(self.clock)
+        self.history = History(self.reactor, self.clock, store, path=path, why=why, **more)
+        self.hub.subscribe(self.history.hear, "*")
+        self.history.startService()
+        self.settle()
+
+    def settle(self) -> None:
+        """All that the thread was given is done."""
+        self.reactor.result(self.history.worker.do(lambda: None))
+
+    def tell(self, count: int = 1, seconds: float = 1.0) -> None:
+        for at in range(count):
+            self.hub.publish("attic", {DEGREES: at / 4}, keeps=60)
+            self.reactor.advance(seconds)
+
+    def values(self, **more: Any) -> list[Any]:
+        question = Question("attic.temperature", 0, 2**33, limit=100_000, running=not self.clock.now(), **more)
+        return [point.value for point in self.reactor.result(self.history.ask(question)).points]
+
+    def close(self) -> None:
+        if self.history.running:
+            self.reactor.result(self.history.stopService())
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    made = House(str(tmp_path / "h.db"))
+    yield made
+    made.close()
+
+
+def test_a_reading_is_there_at_once_and_after_the_next_start(house: House, tmp_path: Path) -> None:
+    house.clock.set(WALL)
+    house.hub.publish("attic", {DEGREES: 21.5})
+    assert house.values() == [21.5]  # nothing was committed yet
+    house.close()
+    again = House(str(tmp_path / "h.db"))
+    assert again.clock.boot == house.clock.boot + 1 and again.clock.floor >= WALL
+    assert again.history.names() == ("attic.temperature",)
+    again.clock.set(WALL + 100)
+    again.hub.publish("attic", {DEGREES: 22.5})
+    assert again.values() == [21.5, 22.5]
+    again.close()
+
+
+def test_the_reactor_goes_on_while_the_disk_does_not(house: House) -> None:
+    """A commit that takes for ever: readings are taken, and all are there in the end."""
+    gate, commit = threading.Event(), house.history.store.commit
+
+    def slow() -> int:
+        gate.wait(20)
+        return commit()
+
+    house.history.store.commit = slow  # type: ignore[method-assign]
+    house.clock.set(WALL)
+    house.tell(300)
+    assert len(house.history.batch) < 300  # handed over, and waiting there
+    gate.set()
+    assert len(house.values()) == 300
+
+
+def test_a_disk_that_is_full_is_said_so_and_used_again(house: House) -> None:
+    house.clock.set(WALL)
+    house.tell(3)
+    house.settle()
+    db = house.history.store.db
+    house.reactor.result(house.history.worker.do(lambda: db.execute("PRAGMA query_only=1")))
+    house.tell(5)
+    house.settle()
+    house.reactor.until(lambda: "read-only" in house.history.facts["history"])
+    assert len(house.values()) == 8
+    deed = Deed("me", "here", "tcp", "pump.state", "off", "on", "OK")
+    house.reactor.result(house.history.deed(deed))  # answered, though it is in memory only
+    house.reactor.result(house.history.worker.do(lambda: db.execute("PRAGMA query_only=0")))
+    house.tell(5)
+    house.settle()
+    house.reactor.until(lambda: ":" not in house.history.facts["history"])
+    assert len(house.values()) == 13
+    ((_, kept),) = house.reactor.result(house.history.deeds(0, 2**33))
+    assert kept == deed
+
+
+def test_a_disk_that_cannot_be_opened_is_tried_again(tmp_path: Path) -> None:
+    """Another process has it; when it lets go, all that came meanwhile goes to the disk."""
+    path = str(tmp_path / "h.db")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    house = House(path)
+    assert house.history.store.path == MEMORY and "in use by another process" in house.history.facts["history"]
+    house.clock.set(WALL)
+    house.tell(50)
+    other.close()
+    house.reactor.advance(service.AGAIN)
+    house.reactor.until(lambda: house.history.store.path == path)
+    house.settle()
+    assert len(house.values()) == 50
+    house.tell(10)
+    house.close()
+    again = House(path)
+    again.clock.set(WALL + 1000)
+    assert len(again.values()) == 60
+    again.close()
+
+
+def test_a_database_that_breaks_while_it_is_used_is_replaced(house: House, tmp_path: Path) -> None:
+    house.clock.set(WALL)
+    house.tell(3)
+    house.settle()
+
+    def broken() -> int:
+        error = sqlite3.DatabaseError("database disk image is malformed")
+        raise house.history.explained(error)
+
+    house.history.store.commit = broken  # type: ignore[method-assign]
+    house.tell(3)
+    old = house.history.store
+    house.reactor.until(lambda: house.history.store is not old)
+    house.settle()
+    assert len(house.values()) == 6
+    assert len([each for each in tmp_path.iterdir() if "h.db.damaged-" in each.name]) >= 1
+
+
+def test_small_facts_and_writes_are_on_the_disk_before_they_are_answered(house: House, tmp_path: Path) -> None:
+    house.clock.set(WALL)
+    house.reactor.result(house.history.keep("job", "7", b"{}"))
+    house.reactor.result(house.history.keep("job", "8", b"{}"))
+    house.reactor.result(house.history.keep("job", "8", None))
+    deed = Deed("me", "here", "tcp", "pump.state", "off", "on", "OK")
+    house.reactor.result(house.history.deed(deed))
+    house.history.store.db.close()  # no last commit: the process was killed
+    again = House(str(tmp_path / "h.db"))
+    assert again.reactor.result(again.history.kept("job")) == {"7": b"{}"}
+    assert again.reactor.result(again.history.deeds(0, 2**33)) == ((WALL, deed),)
+    again.close()
+    house.history.running = False
+
+
+def test_what_happens_to_devices_is_kept(house: House) -> None:
+    house.history.failures = lambda: (("attic", "NoAnswer", 3, "silent"),)
+    house.clock.set(WALL)
+    house.history.note("attic", "lost", "unplugged")
+    house.tell(2)
+    found = house.reactor.result(house.history.events(0, 2**33, ("attic",)))
+    assert [(each.what, each.text, each.count) for each in found] == [
+        ("lost", "unplugged", 1),
+        ("NoAnswer", "silent", 3),
+    ]
+    house.history.failures = lambda: (("attic", "NoAnswer", 5, "silent"),)
+    house.tell(int(SELDOM) + 1)
+    found = house.reactor.result(house.history.events(0, 2**33, ("attic",)))
+    assert [each.count for each in found if each.what == "NoAnswer"] == [3, 2]
+
+
+def test_memory_is_all_there_is_without_a_path() -> None:
+    house = House()
+    house.tell(20)
+    assert len(house.values()) == 20 and house.history.facts["history"] == "in memory"
+    house.close()
+    with pytest.raises(HistoryError, match="closed"):
+        house.values()
+
+
+def test_a_question_nobody_waits_for_is_given_up(house: House) -> None:
+    house.clock.set(WALL)
+    house.tell(10)
+    asked = house.history.ask(Question("attic.temperature", 0, 2**33))
+    asked.addErrback(lambda failure: None)
+    asked.cancel()
+    house.settle()
+    assert not house.history.worker.going and len(house.values()) == 10
+
+
+def test_commits_come_less_often_as_the_budget_empties() -> None:
+    now = [0.0]
+    budget = Budget(86_400_000, lambda: now[0])  # 1000 bytes a second
+
+    def run(seconds: float, size: float) -> None:
+        end = now[0] + seconds
+        while now[0] < end:
+            now[0] += budget.interval
+            budget.spend(size)
+
+    run(3600, 500)
+    assert (budget.interval, budget.thin) == (1.0, 0.0) and budget.written() == pytest.approx(1_800_000, rel=0.01)
+    run(DAY, 8000)
+    assert 7 < budget.interval < 9 and budget.thin == 0  # 8000 bytes each 8 s are what it may be
+    run(DAY, 200_000)
+    assert budget.interval == SELDOM and budget.thin > 0  # even once a minute is too much: readings go
+    run(DAY, 300)
+    assert (budget.interval, budget.thin) == (1.0, 0.0)
+
+
+def test_the_kernel_says_what_was_written_or_pages_are_counted(tmp_path: Path) -> None:
+    io = tmp_path / "io"
+    io.write_text("rchar: 5\nwrite_bytes: 4096\n")
+    meter = Meter(2048, io)
+    io.write_text("rchar: 5\nwrite_bytes: 20480\n")
+    assert meter.spent(3) == 16_384
+    assert meter.spent(3) == 2 * 3 * 2048  # a disk in memory
+    assert Meter(2048, tmp_path / "none").spent(1) == 4096
