@@ -135,7 +135,6 @@ def do_json(me: Session, word: str = "on") -> Answer:
     if word.lower() not in ("on", "off"):
         raise CommandError("syntax", "usage: json [on|off]")
     me.json = word.lower() == "on"
-    me.plain.clear()
     return Answer()
 
 

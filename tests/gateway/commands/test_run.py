@@ -178,44 +178,6 @@ def test_quit_asks_to_close(session: Session) -> None:
     assert session.perform("quit") == Answer(status="OK bye", last=True)
 
 
-# The short way
-
-
-def test_what_was_asked_before_is_known(house: House, session: Session) -> None:
-    assert session.known(b"get attic.temperature") is None
-    say(session, "get attic.temperature")
-    assert session.known(b"get attic.temperature") == f"attic.temperature 21.53 °C {NOW} good\nOK\n".encode()
-    house.measure(22)
-    assert session.known(b"get attic.temperature") == f"attic.temperature 22.00 °C {NOW} good\nOK\n".encode()
-
-
-def test_the_short_way_says_what_the_long_way_says(house: House, session: Session) -> None:
-    say(session, "set x 1")
-    for line in ("get attic.temperature", "get x", "get pump.state", "get attic.*", "get x x"):
-        say(session, line)
-    assert session.known(b"get attic.*") is session.known(b"get x x") is session.known(b"get pump.state") is None
-    assert session.known(b"get x") == f"manual.x 1 - {NOW} good\nOK\n".encode()
-    say(session, "delete x")
-    assert session.known(b"get x") is None
-    house.time.advance(40)
-    assert session.known(b"get attic.temperature") is None
-    say(session, "json on")
-    house.measure()
-    assert session.known(b"get attic.temperature") is None
-    say(session, "get attic.temperature")
-    assert session.known(b"get attic.temperature") is None
-
-
-def test_what_is_remembered_is_bounded(session: Session) -> None:
-    for at in range(600):
-        say(session, f"set k{at} 1")
-        say(session, f"get k{at}")
-    assert 1 <= len(session.plain) <= 256
-    for at in range(300):
-        say(session, "get" + " " * (5000 + at) + "k1")
-    assert sum(map(len, session.plain)) < 256 * 200
-
-
 # Setting
 
 
