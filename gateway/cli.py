@@ -60,9 +60,11 @@ def parser() -> argparse.ArgumentParser:
     run = add("run", "run the gateway", do_run)
     run.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help=f"default: {CONFIG}")
     run.add_argument("--emulate", action="store_true", help="your configuration, with every device emulated")
+    run.add_argument("--faults", type=Path, metavar="FILE", help="what goes wrong with them, and when")
     demo = add("demo", "run with emulated devices; needs neither configuration nor hardware", do_demo)
     for name, port in ("tcp", PORT), ("http", 8080), ("irc", 6667):
         demo.add_argument(f"--{name}", type=int, default=port, metavar="PORT", help=f"instead of {port}")
+    demo.add_argument("--faults", type=Path, metavar="FILE", help="what else goes wrong, and when")
     check = add("check", "check a configuration; needs no hardware", do_check)
     check.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help=f"default: {CONFIG}")
     drivers = add("drivers", "list the drivers, or explain one", do_drivers)
@@ -115,18 +117,30 @@ def do_run(chosen: Any, install: Install) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
+    if chosen.faults and not chosen.emulate:
+        raise GatewayError("--faults is for emulated devices: --emulate --faults FILE")
     listen = [part for part in (config.tcp, config.http, config.irc) if part is not None]
     points = [point for part in listen for point in part.endpoints]
     points += [getattr(device.where, "description", "") for device in config.devices]
     reactor = install(any(point.startswith(("ssl:", "tls:")) for point in points))
     from gateway import daemon
 
-    return daemon.run(reactor, config, lambda: load(chosen.config), emulate=chosen.emulate)
+    play = scripted(chosen.faults, config)
+    return daemon.run(reactor, config, lambda: load(chosen.config), emulate=chosen.emulate, play=play)
+
+
+def scripted(faults: Path | None, config: Any) -> Callable[[Any, Any], None]:
+    """Has what the file *faults* says happen to the devices of *config*."""
+    if faults is None:
+        return lambda reactor, gateway: None
+    from functools import partial
+
+    from gateway import mishaps
+
+    return partial(mishaps.play, script=mishaps.read(faults, [device.name for device in config.devices]))
 
 
 def do_demo(chosen: Any, install: Install) -> int:
-    from functools import partial
-
     from gateway import demo
     from gateway.config import ConfigError
 
@@ -139,7 +153,13 @@ def do_demo(chosen: Any, install: Install) -> int:
     reactor = install(False)
     from gateway import daemon
 
-    return daemon.run(reactor, config, lambda: config, emulate=True, play=partial(demo.play, ports=ports))
+    script = scripted(chosen.faults, config)
+
+    def play(reactor: Any, gateway: Any) -> None:
+        demo.play(reactor, gateway, ports)
+        script(reactor, gateway)
+
+    return daemon.run(reactor, config, lambda: config, emulate=True, play=play)
 
 
 def load(path: Path) -> Any:
