@@ -56,7 +56,7 @@ class Resp:
     def quick(self, data: bytes) -> bytes | None:
         """Each request begins with ``*``.  One that holds another, in a name, is in pieces here, and known as none."""
         requests = data.split(b"*")
-        if requests[0] or len(requests) > BATCH or not self.plain or not self.parser.idle:
+        if requests[0] or len(requests) > BATCH + 1 or not self.plain or not self.parser.idle:
             return None
         del requests[0]
         if (answer := self.answers.answer(requests)) is not None:
