@@ -151,10 +151,13 @@ class Hardware:
             every=plan.card.period if inward else 0.0,
             who=device.name,
         )
+        policy = plan.start
 
         def open(fed: Fed, lost: Lost) -> Deferred[Connection]:
             def opened() -> Connection:
-                made = board.open(wish(initial=None if inward else levels(plan), fed=fed, lost=lost))
+                nonlocal policy
+                made = board.open(wish(initial=None if inward else levels(plan, policy), fed=fed, lost=lost))
+                policy = plan.loss  # from now on
                 return Direct(made, ring, made.close)
 
             return execute(opened)

@@ -22,16 +22,16 @@ def switches(plan: Plan) -> list[Quantity]:
     return [each for each in plan.driver.quantities if each.writable and each.kind == "flag"]
 
 
-def levels(plan: Plan) -> dict[str, bool] | None:
-    """The electrical levels that GPIO outputs begin with; the driver knows, and its first operation tells.
+def levels(plan: Plan, policy: str) -> dict[str, bool] | None:
+    """The electrical levels that GPIO outputs begin with by *policy*; the driver knows, and its first operation tells.
     None is: leave the lines as they are."""
-    if plan.start not in ("on", "off"):
+    if policy not in ("on", "off"):
         return None
     device = plan.driver.device(plan.settings)
     found: dict[str, bool] = {}
     assert isinstance(device, Writes)
     for quantity in switches(plan):
-        talk = device.write(quantity, plan.start == "on")
+        talk = device.write(quantity, policy == "on")
         operation = next(talk)
         talk.close()
         assert isinstance(operation, SetLines)

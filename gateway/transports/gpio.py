@@ -103,6 +103,7 @@ class Lines:
         except NoAnswer as error:
             return fail(error)
         self.levels.update(levels)
+        self.first = tuple(edge for edge in self.first if edge.line not in levels)  # that is over
         return succeed(b"")
 
     def drive(self, levels: Mapping[str, bool]) -> None:

@@ -231,6 +231,12 @@ def test_an_output_gets_its_level_in_the_request_itself(world: World) -> None:
     assert got == [b""] and world.header.levels[5] is False
 
 
+def test_what_was_driven_at_once_is_not_told_as_it_was_before(world: World) -> None:
+    lines = world.open(direction="out", initial={"line": True})
+    lines.perform(SetLines((("line", False),)))
+    assert world.heard() == []
+
+
 @pytest.mark.parametrize("level", [True, False])
 def test_hands_off_keeps_the_level(world: World, level: bool) -> None:
     world.header.levels[5] = level
