@@ -19,7 +19,7 @@ import gateway
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "image/README.md", *(ROOT / "docs").rglob("*.md")]
-EXTRAS = {"tls", "ssh", "gpio", "rpi-gpio", "rpi-lgpio", "test", "dev"}
+EXTRAS = {"tls", "ssh", "gpio", "spi", "rpi-gpio", "rpi-lgpio", "test", "dev"}
 TWISTED = ("twisted", "zope", "attr", "attrs", "automat", "constantly", "hyperlink", "idna", "incremental", "pip")
 
 
@@ -103,7 +103,7 @@ def test_the_lower_bounds_are_debian_13s_versions() -> None:
     debian = dict(line.split(";")[0].split("==") for line in lines if "==" in line)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     optional = project["optional-dependencies"]
-    for wish in [*project["dependencies"], *optional["tls"], *optional["ssh"], *optional["gpio"]]:
+    for wish in [*project["dependencies"], *optional["tls"], *optional["ssh"], *optional["gpio"], *optional["spi"]]:
         name, bound = wish.lower().split(">=")
         assert (debian[name] + ".").startswith(bound + "."), wish
 

@@ -14,7 +14,23 @@ import pytest
 from twisted.internet.endpoints import clientFromString, serverFromString
 from twisted.internet.testing import MemoryReactor
 
-from drivers import button, gps, mhz19, modbusrelay8, pms5003, relay, sdm120, sht31
+from drivers import (
+    board,
+    button,
+    dht22,
+    ds18b20,
+    gps,
+    hwmon,
+    iio,
+    max31855,
+    mcp3008,
+    mhz19,
+    modbusrelay8,
+    pms5003,
+    relay,
+    sdm120,
+    sht31,
+)
 from drivers.api import GPIO, Driver, Serial
 from gateway import places
 from gateway.config import (
@@ -64,6 +80,7 @@ ROWS: dict[str, Driver[Any]] = {
         relay.DRIVER,
         button.DRIVER,
         *pms5003.DRIVER,
+        *(module.DRIVER for module in (board, dht22, ds18b20, hwmon, iio, max31855, mcp3008)),
         BLIND,
     )
 }
@@ -89,6 +106,8 @@ def told(text: str) -> list[str]:
 
 
 ATTIC = '[device.attic]\ndriver = "sht31"\nbus = "i2c:1"\n'
+KILN = '[device.kiln]\ndriver = "max31855"\nbus = "spi:0.0"\n'
+TANK = '[device.tank]\ndriver = "ds18b20"\n'
 OFFICE = '[device.office]\ndriver = "mhz19"\n'
 PUMP = '[device.pump]\ndriver = "relay"\nline = "gpio:GPIO17"\n'
 TCP = '[tcp]\nlisten = "tcp:7600:interface=127.0.0.1"\n'
@@ -349,6 +368,21 @@ MISTAKES = [
         ATTIC + ATTIC.replace("attic", "cellar") + "address = 0x44\n",
         "7: device.cellar.address: already used by device.attic (line 3)",
     ),
+    # SPI, and what the kernel shows
+    (KILN.replace("bus", "# bus"), '1: device.kiln: `bus` is missing, for example `bus = "spi:0.0"`'),
+    (KILN.replace("spi:0.0", "i2c:1"), "3: device.kiln.bus: 'i2c:1' is no SPI device; write \"spi:0.0\""),
+    (KILN + "address = 0x44\n", "4: device.kiln.address: `address` is for an I2C bus; `max31855` hangs on an SPI bus"),
+    (KILN + KILN.replace("kiln", "oven"), "6: device.oven.bus: already used by device.kiln (line 3)"),
+    (TANK, '1: device.tank: `id` is missing, for example `id = "28-0316a2795bff"`'),
+    (TANK + 'id = "10-0316a2795bff"\n', "3: device.tank.id: '10-0316a2795bff' is none such; write for example"),
+    (TANK + 'id = "28-../../x"\n', "3: device.tank.id: '28-../../x' is none such"),
+    (
+        TANK + 'id = "28-0"\niio = "x"\n',
+        "4: device.tank.iio: `iio` is for IIO; `ds18b20` hangs on what the kernel shows",
+    ),
+    ('[device.b]\ndriver = "board"\nport = "x"\n', "3: device.b.port: `port` is for a serial port; `board` hangs on"),
+    ('[device.p]\ndriver = "mcp3008"\nbus = "spi:0.0"\ninputs = [8]\n', "1: device.p: `inputs` must be numbers from 0"),
+    ('[gateway]\nsysfs = "sys"\n', "2: gateway.sysfs: 'sys' must be a full path"),
     # serial ports
     (OFFICE, '1: device.office: `port` is missing, for example `port = "/dev/ttyUSB0"`'),
     (OFFICE + 'port = "ttyUSB0"\n', "3: device.office.port: 'ttyUSB0' is no endpoint; write \"/dev/ttyUSB0\", "),
