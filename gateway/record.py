@@ -75,7 +75,7 @@ def following(client: Client, device: str) -> Iterator[Row]:
     for row in asked(client, device):
         last = row["monotonic"]
         yield row
-    for line in client.pushes():
+    for line in client.follow(f"log {device} live"):  # it does already; what came meanwhile is given first
         row = json.loads(line)
         if row["monotonic"] > last:
             yield row
