@@ -16,7 +16,7 @@ from gateway.interfaces.query.resp.names import bare, fresh
 from gateway.interfaces.query.resp.wire import Encoded, Parser, Refused, Request, Simple, bulk, encode
 from gateway.reading import Reading
 
-BLOCK = 262_144  # bytes between MULTI and EXEC, with 100 more for each item, at most
+BLOCK = 1_048_576  # bytes between MULTI and EXEC, with 100 more for each item, at most
 ANSWER = 4_194_304  # bytes, at most
 GET = b"GET", b"get"
 END = Refused("EXEC ends here")

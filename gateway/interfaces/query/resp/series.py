@@ -66,7 +66,7 @@ def samples(client: Client, name: str, asked: Asked, backwards: bool, room: int)
     """Samples of *name*, none of a text.  Raises Refused when there are more than *room*."""
     wanted = room if asked.count is None else min(asked.count, room)
     out: list[Sample] = []
-    if name not in client.session.commands.history.names():
+    if name not in client.session.latest and name not in client.session.commands.history.names():
         return out
     question: Question | None = Question(
         name, asked.start / 1000, (asked.end + 1) / 1000, asked.bucket / 1000 or None, asked.aggregate,

@@ -18,6 +18,7 @@ WHOLE = 65536  # bytes of a request, at most
 COUNT = 32  # bytes of a line that announces a length, at most
 NUMBER = re.compile(rb"-?[0-9]{1,10}")
 COUNTS = {b"*%d" % number: number for number in range(1, 10)}  # the usual ones are looked up
+COUNTS[b""] = 0  # `redis-cli --pipe` sends an empty line before its last request
 LENGTHS = {b"$%d" % number: number for number in range(100)}
 
 Request = list[bytes]
@@ -122,7 +123,7 @@ class Parser:
 
     def unfinished(self, line: bytes, left: int) -> None:
         """A line without an end, so far: can it still become one?"""
-        if line:
+        if line and (left or line != b"\r"):
             expect(b"$" if left else b"*", line)
         if len(line) == COUNT:
             raise Refused(f"ERR Protocol error: too big {'bulk' if left else 'mbulk'} count string")

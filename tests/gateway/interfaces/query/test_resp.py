@@ -266,8 +266,8 @@ def test_a_mistake_spoils_a_transaction() -> None:
 def test_a_transaction_has_a_bound() -> None:
     talk = Talk()
     talk.line("MULTI")
-    answers = [talk.ask("SET", "k", "x" * 10_000) for _ in range(30)]
-    assert answers[:24] == ["QUEUED"] * 24 and answers[-1] == Wrong("ERR limit too much between MULTI and EXEC")
+    answers = [talk.ask("SET", "k", "x" * 10_000) for _ in range(110)]
+    assert answers[:101] == ["QUEUED"] * 101 and answers[-1] == Wrong("ERR limit too much between MULTI and EXEC")
     assert talk.port.dialect.block == [] and str(talk.line("EXEC")).startswith("EXECABORT")  # type: ignore[attr-defined]
 
 
@@ -388,6 +388,13 @@ def test_what_cannot_be_a_request_is_told_so_before_there_is_room_for_it(
         assert talk.heard() == [] and not talk.closed
     else:
         assert talk.heard() == [Wrong(f"ERR Protocol error: {answer}")] and talk.closed
+
+
+def test_an_empty_line_between_requests_says_nothing() -> None:
+    talk = Talk()
+    for part in (said("PING"), b"\r", b"\n", b"\r\n\r\n" + said("PING")):
+        talk.send(part)
+    assert talk.heard() == ["PONG", "PONG"]
 
 
 def test_what_was_whole_before_a_mistake_is_answered() -> None:
