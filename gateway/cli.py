@@ -24,14 +24,22 @@ TALK = {
     "get": "newest readings",
     "set": "set a quantity: NAME VALUE",
     "read": "measure now, and show the readings",
-    "watch": "show readings as they come",
+    "watch": "show readings as they come: [PATTERN...] [changed] [every 10s] [band 0.5]",
+    "range": "readings of the past: NAME FROM [TO] [STEP] [AGGREGATE]",
+    "log": "the last bytes on a device's wire: DEVICE [N], or DEVICE live",
+    "after": "do something later: DURATION COMMAND, as in after 10s set pump.state off",
+    "jobs": "what is to be done later",
+    "cancel": "cancel a job: its number",
+    "audit": "who set what: the last writes, or the last N",
 }
 Install = Callable[[bool], Any]
 
 
 def main(arguments: list[str], install: Install) -> int:
     """Do what *arguments* say; the exit status is 0, 1 when refused, 2 when they make no sense."""
-    chosen = parser().parse_args(arguments)
+    chosen = parser().parse_args(
+        list(map(shielded, arguments)) if arguments[:1] and arguments[0] in TALK else arguments
+    )
     try:
         status: int = chosen.do(chosen, install)
         sys.stdout.flush()  # here, where a broken pipe can be met
@@ -44,6 +52,11 @@ def main(arguments: list[str], install: Install) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
+
+
+def shielded(word: str) -> str:
+    """A time such as -1h is no option; argparse takes what begins with a blank for a word."""
+    return f" {word}" if word[:1] == "-" and word[1:2].isdecimal() else word
 
 
 def parser() -> argparse.ArgumentParser:
@@ -79,6 +92,19 @@ def parser() -> argparse.ArgumentParser:
         talk.add_argument("words", nargs="*", metavar="WORD", help="names, patterns such as 'attic.*', or a value")
         reach(talk)
         talk.add_argument("--json", action="store_true", help="JSON objects, one a line")
+    export = add("export", "write readings of the past into a file", do_export)
+    export.add_argument("pattern", nargs="?", default="*.*", help="names such as 'attic.*'; default: all")
+    export.add_argument("--from", dest="start", default="1970-01-01", metavar="TIME", help="such as 2026-11-20 or -7d")
+    export.add_argument("--to", dest="end", default="now", metavar="TIME", help="default: now")
+    export.add_argument("--json", action="store_true", help="JSON lines, for `gateway history import`; default: CSV")
+    export.add_argument("-o", "--output", type=Path, metavar="FILE", help="instead of printing it")
+    export.add_argument("--resume", action="store_true", help="go on where FILE ends")
+    reach(export)
+    past = add("history", "look after the history's database while the gateway does not run", do_history)
+    about = "check it, add readings that `export --json` wrote, or add what can be read of a damaged one"
+    past.add_argument("what", choices=("check", "import", "repair"), help=about)
+    past.add_argument("file", type=Path, nargs="?", help="to import; or a damaged database, if not all beside it")
+    past.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help=f"default: {CONFIG}")
     reload = add("reload", "have a running gateway read its configuration again", do_reload)
     reload.add_argument("--config", type=Path, default=None, metavar="FILE", help="check this file first")
     reload.add_argument("--port", type=int, default=PORT, help=f"its query port on this machine; default {PORT}")
@@ -258,11 +284,46 @@ def do_talk(chosen: Any, install: Install) -> int:
     with Client(chosen.host, chosen.port) as client:
         if chosen.json:
             client.ask("json on")
-        words = chosen.words or (["*"] if chosen.command in ("get", "watch") else [])
-        lines = client.pushed(*words) if chosen.command == "watch" else client.say(" ".join((chosen.command, *words)))
-        for line in lines:
-            print(line, flush=chosen.command == "watch")
+        words = [word.strip() for word in chosen.words] or (["*"] if chosen.command in ("get", "watch") else [])
+        line = " ".join((chosen.command, *words))
+        endless = chosen.command == "watch" or (chosen.command == "log" and words[1:] == ["live"])
+        for each in client.follow(line) if endless else client.say(line):
+            print(each, flush=endless)
+        if chosen.command == "after":
+            print(client.status.removeprefix("OK "))
     return 0
+
+
+def do_export(chosen: Any, install: Install) -> int:
+    from gateway.export import export
+
+    form = "json" if chosen.json else "csv"
+    with Client(chosen.host, chosen.port, timeout=60) as client:
+        count = export(client, chosen.pattern, chosen.start, chosen.end, form, chosen.output, chosen.resume)
+    if chosen.output is not None:
+        print(f"{chosen.output}: {count} readings written")
+    return 0
+
+
+def do_history(chosen: Any, install: Install) -> int:
+    from gateway.config import ConfigError
+
+    try:
+        config = load(chosen.config)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    from gateway.app import database, state_folder
+    from gateway.history import upkeep
+    from gateway.history.question import HistoryError
+
+    path = database(config.history, state_folder())
+    if path is None:
+        raise GatewayError(f"{chosen.config} has no [history], so there is none on the disk")
+    try:
+        return upkeep.do(chosen.what, path, chosen.file)
+    except (HistoryError, OSError) as error:
+        raise GatewayError(str(error)) from None
 
 
 def do_reload(chosen: Any, install: Install) -> int:

@@ -154,6 +154,8 @@ def told(label: str, name: str, page: Page, point: Point) -> Row:
         "name": name,
         "value": round(value, page.digits) + 0.0 if page.kind == "float" and isinstance(value, float) else value,
         "unit": page.unit,
+        "kind": page.kind,
+        "digits": page.digits,
         "time": None if point.wall is None else iso(point.wall),
         "quality": point.quality,
         "boot": point.place.boot,

@@ -302,7 +302,8 @@ class Store:
             self.db.execute("DELETE FROM span WHERE series=? AND boot=? AND start=? AND seq=?", key[:4])
             self.db.execute("DELETE FROM block WHERE id=?", key[4:])
         data, sums = pack(points), () if series.textual else summed(points, 0, len(points), series.keeps)
-        row = self.db.execute("INSERT INTO block (series, data) VALUES (?, ?)", (series.id, data)).lastrowid
+        put = "INSERT INTO block (series, boot, data) VALUES (?, ?, ?)"
+        row = self.db.execute(put, (series.id, points.boot, data)).lastrowid
         place, last = points.place(0), points.place(len(points) - 1)
         head = (series.id, points.boot, place.ms, place.seq, last.ms, row, len(points))
         tailing = columns(sums) if isinstance(sums, Sum) else (None,) * 8
@@ -311,8 +312,8 @@ class Store:
     def tail(self, series: int, boot: int | None = None) -> tuple[tuple[int, ...], Points] | None:
         """The last block of this series in a boot: its keys, and its points."""
         asked = (
-            "SELECT span.series, boot, start, seq, block, data FROM span JOIN block ON block.id = block "
-            "WHERE span.series=? AND boot=? ORDER BY start DESC, seq DESC LIMIT 1"
+            "SELECT span.series, span.boot, start, seq, block, data FROM span JOIN block ON block.id = block "
+            "WHERE span.series=? AND span.boot=? ORDER BY start DESC, seq DESC LIMIT 1"
         )
         row = self.db.execute(asked, (series, self.boot if boot is None else boot)).fetchone()
         try:

@@ -15,8 +15,11 @@ CREATE TABLE series (
 -- What was committed and is not packed yet: readings of all series, in the order they came.
 CREATE TABLE log (id INTEGER PRIMARY KEY, boot INTEGER NOT NULL, data BLOB NOT NULL);
 
--- Readings of one series, one boot and one clock segment, packed: see block.py.
-CREATE TABLE block (id INTEGER PRIMARY KEY, series INTEGER NOT NULL, data BLOB NOT NULL);
+-- Readings of one series, one boot and one clock segment, packed: see block.py.  Each can be read by itself, should
+-- all else be damaged.
+CREATE TABLE block (
+    id INTEGER PRIMARY KEY, series INTEGER NOT NULL, boot INTEGER NOT NULL, data BLOB NOT NULL
+);
 
 -- What a block holds, apart from it and in the order of questions.  Times are milliseconds of the boot; values are
 -- whole numbers of the last decimal; both ends belong to it.
