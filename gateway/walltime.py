@@ -158,10 +158,11 @@ class WallTime(Service):
     def keep(self) -> None:
         """Note what time it is at least, for the next boot: as the date of an empty file, which takes no data and
         does not wait for the disk."""
-        wall, self.kept = self.clock.least(), self.clock.monotonic()
-        self.due = self.kept + KEEP
+        wall, now = self.clock.least(), self.clock.monotonic()
+        self.due = now + KEEP
         if self.path is None or not plausible(wall):
             return
+        self.kept = now
         try:
             self.path.touch()
             os.utime(self.path, (wall, wall))

@@ -179,6 +179,17 @@ def test_the_last_known_time_is_noted_seldom_and_at_the_end(tmp_path: Path) -> N
     assert last_known(path) == board.clock.now()
 
 
+def test_the_first_time_of_all_is_noted_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "synchronised", lambda: False)
+    board = Board("synchronized", path=tmp_path / "time")
+    board.service.startService()
+    board.run(10)
+    assert last_known(tmp_path / "time") == 0
+    monkeypatch.setattr(module, "synchronised", lambda: True)
+    board.run(1)
+    assert last_known(tmp_path / "time") == WALL + 11
+
+
 def test_a_clock_before_the_last_known_time_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The battery of the clock is empty, or somebody set it back."""
     says: list[bool] = []
