@@ -18,7 +18,8 @@ from typing import Any
 
 from twisted.internet.task import Clock as Steps
 
-from drivers.api import GPIO, Driver, Feeds, Serial
+from drivers.api import GPIO, Driver, Feeds, Modbus, Serial
+from drivers.codec.modbus import sealed
 from gateway.client import GatewayError
 from gateway.clock import Clock
 from gateway.device import Device
@@ -28,6 +29,7 @@ from gateway.reading import Reading, Readings
 from gateway.recording import FIRST, Piece, Recording, parse
 from gateway.run import Open, Ring, direct, stream
 from gateway.tape import Tape
+from gateway.transports.modbus import ModbusLine
 
 HEXDUMP = re.compile(rb"[0-9a-fA-F]{6,8}:((?: [0-9a-fA-F]{2})+)")  # as `xxd -g1` writes it
 NOTE = re.compile(rb"#[\t -~\x80-\xff]*\r?\n?")  # a # line in a binary capture is none
@@ -75,6 +77,8 @@ class Replay:
             if not isinstance(driver.link, Serial):
                 raise GatewayError(f"it is no recording of the gateway, and {driver.name} is no serial device")
             pieces = tuple(captured(pieces[0].data, driver))
+        if isinstance(driver.link, Modbus):
+            pieces = tuple(Piece(piece.at, piece.way, serial(piece.data)) for piece in pieces)
         self.time = Steps()
         self.end = pieces[-1].at - pieces[0].at if pieces else 0.0
         clock = Clock(1, self.time.seconds)
@@ -96,6 +100,9 @@ class Replay:
         match driver.link:
             case Serial():
                 return stream(self.tape, self.time, ring)
+            case Modbus():
+                unit = next((piece.data[0] for piece in self.tape.left if piece.way == ">"), 1)
+                return ModbusLine(self.time, self.tape).at(unit, driver.link.timeout, ring.note)
             case GPIO():
                 raise GatewayError(f"{driver.name} has GPIO lines, and no bytes to record")
             case _:
@@ -122,6 +129,13 @@ class Replay:
         """What went wrong, and how much went well."""
         wrong = ", ".join(f"{tally.count} {kind}" for (_, kind), tally in self.hub.errors.items())
         return [*self.tape.wrong, f"{self.hub.seq} readings; {wrong or 'no errors'}"]
+
+
+def serial(frame: bytes) -> bytes:
+    """A Modbus frame as it goes over a serial line, also one that went over TCP: there each has a number of its own."""
+    if len(frame) > 7 and frame[2:6] == bytes((0, 0, *(len(frame) - 6).to_bytes(2, "big"))):
+        return sealed(frame[6], frame[7:])
+    return frame
 
 
 def planned(driver: Driver[Any], recording: Recording) -> Plan:

@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IProtocol, IProtocolFactory, IReactorTim
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from drivers.api import NoAnswer, Operation, Transfer
+from drivers.api import NoAnswer, Operation, Transfer, Write
 from gateway.recording import Piece
 from gateway.run import sent
 
@@ -66,7 +66,7 @@ class Tape:
         data = sent(operation)
         if data and self.match(data) is None:
             return Deferred() if self.beyond else fail(NoAnswer("it was not sent that then"))
-        if isinstance(operation, Transfer) and not operation.read:
+        if isinstance(operation, Write) or (isinstance(operation, Transfer) and not operation.read):
             return succeed(b"")
         if not self.left:
             self.beyond = True

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from drivers import bme280, gps, mhz19, relay, sht31
+from drivers import bme280, ds18b20, gps, mhz19, relay, sdm120, sht31
 from drivers.api import Driver
 from gateway.client import GatewayError
-from gateway.recording import FIRST, Recording, parse
+from gateway.recording import FIRST, Piece, Recording, parse
 from gateway.replay import Replay, expected, load
 
+CORPUS = Path(__file__).parents[1] / "corpus"
 START = "0.000 > 36 82\n0.002 < 01 02 17 03 04 68\n"  # an SHT31's serial number
 MEASURED = "{0:.3f} > 24 00\n{1:.3f} < be ef 92 be ef 92\n"
 CO2 = "{0:.3f} > ff 01 86 00 00 00 00 00 79\n{1:.3f} < ff 86 02 7c 42 00 00 00 ba\n"
@@ -72,7 +73,7 @@ def test_what_was_sent_then_and_is_not_now_is_told() -> None:
 
 def test_bytes_of_several_transfers_at_one_time_are_told_apart() -> None:
     """As a bus has them: within a millisecond."""
-    file = Path(__file__).parents[1] / "corpus/bme280/emulated.rec"
+    file = CORPUS / "bme280/emulated.rec"
     assert "0.096 > f5 00" in file.read_text() and "0.096 > f2 01" in file.read_text()
     assert expected(bme280.DRIVER[0], load(file))[-1].endswith("readings; no errors")
 
@@ -83,8 +84,27 @@ def test_a_serial_device_is_asked_and_answers() -> None:
     assert lines[-1] == "# 1 readings; no errors"  # it begins with what we do not ask
 
 
+def test_a_modbus_unit_answers_by_its_number_and_over_tcp_as_well() -> None:
+    text = (CORPUS / "sdm120/emulated.rec").read_text()
+    lines = expected(sdm120.DRIVER, parse(text))
+    assert lines[-1].endswith("readings; no errors") and "> 03 04" in text  # it is unit 3
+    over = parse(text)
+    pieces = (Piece(each.at, each.way, wrapped(at, each.data)) for at, each in enumerate(over.pieces))
+    assert expected(sdm120.DRIVER, Recording(tuple(pieces), over.about)) == lines
+
+
+def wrapped(number: int, frame: bytes) -> bytes:
+    """A frame of a serial line as it goes over TCP."""
+    return number.to_bytes(2, "big") + bytes(2) + (len(frame) - 2).to_bytes(2, "big") + frame[:-2]
+
+
+def test_files_of_the_kernel_are_read_again_and_written_to_in_vain() -> None:
+    lines = expected(ds18b20.DRIVER, load(CORPUS / "ds18b20/emulated.rec"))
+    assert lines[-1].endswith("readings; no errors") and len(lines) > 3
+
+
 def test_a_device_that_talks_has_its_own_times() -> None:
-    sentences = Path(__file__).parents[1] / "corpus/gps/nmea-fuzzy-cases.rec"
+    sentences = CORPUS / "gps/nmea-fuzzy-cases.rec"
     recording, times = load(sentences), list[float]()
     replay = Replay(gps.DRIVER, recording, lambda readings: times.append(readings[0].monotonic))
     replay.run()
