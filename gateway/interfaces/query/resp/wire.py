@@ -47,7 +47,7 @@ class Parser:
     """Cuts a stream into requests.  Takes any chunking, and never looks at a byte twice but for a line's end.
     After the first mistake it is deaf: who knows where the next request begins?"""
 
-    __slots__ = ("announced", "items", "left", "size", "tail", "wrong")
+    __slots__ = ("announced", "idle", "items", "left", "size", "tail", "wrong")
 
     def __init__(self) -> None:
         self.tail = b""
@@ -55,6 +55,7 @@ class Parser:
         self.left = self.size = 0  # items that are still to come, and bytes of this request so far
         self.announced = -1  # bytes of the item that comes, where its length is known
         self.wrong = False
+        self.idle = True  # nothing of a request is there yet
 
     def feed(self, data: bytes) -> list[Request | Refused]:
         out: list[Request | Refused] = []
@@ -65,12 +66,8 @@ class Parser:
             except Refused as mistake:
                 self.wrong, self.items = True, []
                 out.append(mistake)
+        self.idle = not (self.left or self.tail or self.wrong)
         return out
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing of a request is there yet."""
-        return not (self.left or self.tail or self.wrong)
 
     def take(self, data: bytes, out: list[Request | Refused]) -> int:
         """Append the requests in *data* to *out*, and say how many bytes were used."""
