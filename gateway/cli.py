@@ -37,9 +37,9 @@ Install = Callable[[bool], Any]
 
 def main(arguments: list[str], install: Install) -> int:
     """Do what *arguments* say; the exit status is 0, 1 when refused, 2 when they make no sense."""
-    chosen = parser().parse_args(
-        list(map(shielded, arguments)) if arguments[:1] and arguments[0] in TALK else arguments
-    )
+    if arguments and arguments[0] in TALK:
+        arguments = list(map(shielded, arguments))
+    chosen = parser().parse_args(arguments)
     try:
         status: int = chosen.do(chosen, install)
         sys.stdout.flush()  # here, where a broken pipe can be met
@@ -94,7 +94,7 @@ def parser() -> argparse.ArgumentParser:
         talk.add_argument("--json", action="store_true", help="JSON objects, one a line")
     export = add("export", "write readings of the past into a file", do_export)
     export.add_argument("pattern", nargs="?", default="*.*", help="names such as 'attic.*'; default: all")
-    export.add_argument("--from", dest="start", default="1970-01-01", metavar="TIME", help="such as 2026-11-20 or -7d")
+    export.add_argument("--from", dest="start", default="1970-01-01", metavar="TIME", help="such as 2026-11-20; --from=-7d")
     export.add_argument("--to", dest="end", default="now", metavar="TIME", help="default: now")
     export.add_argument("--json", action="store_true", help="JSON lines, for `gateway history import`; default: CSV")
     export.add_argument("-o", "--output", type=Path, metavar="FILE", help="instead of printing it")

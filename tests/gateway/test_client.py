@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from twisted.internet.threads import blockingCallFromThread
 
-from gateway.client import Client, GatewayError
+from gateway import client as module
+from gateway.client import Client, GatewayError, Point, Reading, Value, point
 from gateway.interfaces.query import Query
 from gateway.reactor import Reactor
 from tests.gateway.commands.house import House
@@ -157,3 +162,55 @@ def test_a_gateway_that_went_away(gateway: Gateway, client: Client) -> None:
         client.ask("count")
     with pytest.raises(GatewayError):
         client.ask("count")
+
+
+# Readings
+
+
+def test_readings_are_typed(client: Client) -> None:
+    time = datetime(2026, 11, 20, 17, tzinfo=UTC)
+    assert client.get("attic.temperature") == Reading("attic.temperature", 21.53, "°C", time, "good")
+    assert client.get("pump.state") == Reading("pump.state", None, "", None, "stale")
+    assert [each.name for each in client.readings()] == ["attic.humidity", "attic.temperature"]
+    client.set("k", True)
+    assert client.get("k").value is True and client.readings("manual.*")[0].value is True
+    assert list(client.range("attic.temperature", "-1h")) == [Point("attic.temperature", 21.53, time, "good")]
+    assert [point.name for point in client.range("*", "-1h", step="1m")] == [
+        "attic.humidity",
+        "attic.temperature",
+        "manual.k",
+    ]
+    assert client.get("attic.humidity").value == 40.0
+
+
+def test_watching_gives_readings(gateway: Gateway, client: Client) -> None:
+    watch = client.watch("attic.temperature", "changed")
+    threading.Timer(0.1, lambda: gateway.do(lambda: gateway.house.measure(5))).start()
+    assert next(watch).value == 5.0
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "value", "quality"),
+    [
+        ("2026-11-20T17:00:00.000Z 21.53", "a.b", 21.53, "good"), ("+12.345 7 unsynced", "a.b", 7, "unsynced"),
+        ('2026-11-20T17:00:00.000Z "so suspect"', "a.b", "so suspect", "good"),
+        ('2026-11-20T17:00:00.000Z "so" suspect', "a.b", "so", "suspect"),
+        ("2026-11-20T17:00:00.000Z 3d", "a.b", "3d", "good"),
+        ("2026-11-20T17:00:00.000Z none", "a.b", "none", "good"),
+        ("2026-11-20T17:00:00.000Z off", "a.b", False, "good"),
+    ],
+)  # fmt: skip
+def test_lines_of_the_past(line: str, name: str, value: Value, quality: str) -> None:
+    found = point(line, name)
+    assert (found.name, found.value, found.quality) == ("a.b", value, quality) and type(found.value) is type(value)
+    assert found.time == (12.345 if line.startswith("+") else datetime(2026, 11, 20, 17, tzinfo=UTC))
+
+
+def test_the_file_stands_alone(tmp_path: Path, gateway: Gateway) -> None:
+    """Copied beside a script, with nothing installed."""
+    (tmp_path / "client.py").write_bytes(Path(module.__file__).read_bytes())
+    script = f"""import sys; sys.path.insert(0, {str(tmp_path)!r}); from client import Client
+print(Client(port={gateway.port}).get("attic.temperature").value)"""
+    command = [sys.executable, "-I", "-S", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert (done.stdout, done.stderr) == ("21.53\n", "")

@@ -120,7 +120,8 @@ def test_what_is_gone_can_still_be_asked_for(house: House, session: Session) -> 
 def test_json(session: Session) -> None:
     say(session, "json on")
     assert objects(session.perform("range attic.temperature -1s")) == [
-        {"name": "attic.temperature", "value": 20.4, "unit": "°C", "time": f"{DAY}05:00.000Z", "quality": "good",
+        {"name": "attic.temperature", "value": 20.4, "unit": "°C", "kind": "float", "digits": 2,
+         "time": f"{DAY}05:00.000Z", "quality": "good",
          "boot": 7, "seq": 9, "monotonic": 300.0},
     ]  # fmt: skip
 
