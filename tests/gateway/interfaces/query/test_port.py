@@ -64,6 +64,15 @@ def test_crlf_takes_the_short_way_too(served: Served) -> None:
     assert line.ask(b"get attic.temperature\r") == GET
 
 
+def test_a_line_that_was_heard_before_means_something_else_behind_half_a_line(served: Served) -> None:
+    line = served.connect()
+    assert line.ask(b"get attic.temperature") == GET
+    line.send(b"set k ")
+    served.rest()
+    assert line.ask(b"get attic.temperature") == b"OK\n"
+    assert line.ask(b"get k") == f'manual.k "get attic.temperature" - {NOW} good\nOK\n'.encode()
+
+
 def test_answers_wait_for_the_device_before_them(served: Served) -> None:
     line, other = served.connect(), served.connect()
     line.send(b"get attic.temperature\nread attic\nget attic.temperature\nread attic.humidity\nset k 1\nquit\n")
