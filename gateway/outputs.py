@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from drivers.api import DeviceError, Quantity, Sample, SetLines, Value, Writes
+from drivers.api import DeviceError, NoAnswer, Quantity, Sample, SetLines, Value, Writes
 from gateway.plan import Plan
 
 PATIENCE = 5.0  # seconds that the outputs of one device may take to get where the policy wants them
@@ -61,11 +61,12 @@ class Outputs:
         wanted = self.last if policy == "last" else dict.fromkeys(switches(self.plan), policy == "on")
         if policy == "hands-off" or not wanted:
             return succeed(None)
-        return Deferred.fromCoroutine(self.turn(wanted)).addTimeout(seconds, self.clock).addErrback(self.note)
+        return Deferred.fromCoroutine(self.turn(wanted)).addTimeout(seconds, self.clock, slow).addErrback(self.note)
 
     async def turn(self, wanted: Mapping[Quantity, Value]) -> None:
-        """One that cannot be set does not keep the others from it."""
-        for quantity, value in list(wanted.items()):
+        """One that cannot be set does not keep the others from it.  First those that were seen elsewhere: the time is
+        short, and a board with eight relays on a slow line may not have enough of it."""
+        for quantity, value in sorted(wanted.items(), key=lambda each: self.last.get(each[0]) == each[1]):
             try:
                 await self.write(quantity, value)
             except DeviceError:
@@ -93,3 +94,7 @@ class Outputs:
             if timer.active():
                 timer.cancel()
         self.off.clear()
+
+
+def slow(result: object, seconds: float) -> Failure:
+    return Failure(NoAnswer(f"not all outputs were set within {seconds:g} s"))

@@ -262,3 +262,28 @@ def test_mbpoll_switches_our_relays(tmp_path: Path) -> None:
         assert polled(port, "-t", "0", "-r", "1", "-c", "8", port) == ["0", "0", "1", "0", "0", "0", "0", "0"]
         polled(port, "-t", "0", "-r", "5", port, "1", "1", "0", "1")  # function 15
         assert polled(port, "-t", "0", "-r", "1", "-c", "8", port) == ["0", "0", "1", "0", "1", "1", "0", "1"]
+
+
+def test_emulated_units_share_a_line_and_a_reload_moves_one(tmp_path: Path) -> None:
+    def text(**units: int) -> str:
+        drivers = {"meter": "sdm120", "relays": "modbusrelay8", "more": "modbusrelay8"}
+        port = '{ path = "/dev/ttyUSB0", baud = 19200 }'
+        return "".join(
+            f'[device.{name}]\ndriver = "{drivers[name]}"\nport = {port}\nunit = {unit}\nperiod = "1s"\n'
+            for name, unit in units.items()
+        )
+
+    with running(tmp_path, text(meter=1, relays=2), "--emulate") as daemon:
+        for name in ("meter", "relays"):
+            daemon.reaches(name, "running")
+        daemon.ask("set relays.state_2 on")
+        daemon.configure(text(meter=7, relays=2, more=3))
+        daemon.reload()
+        for name in ("meter", "relays", "more"):
+            daemon.reaches(name, "running")
+        assert daemon.value("relays.state_2") == "on", "nobody touched it"
+        assert daemon.value("more.state_2") == "off" and daemon.value("meter.frequency") == "50.02"
+        daemon.configure(text(meter=7))
+        daemon.reload()
+        assert daemon.state("meter").startswith("running")
+        assert [line.split()[0] for line in daemon.ask("devices") if "manual" not in line] == ["meter"]
