@@ -1,4 +1,5 @@
-"""``make soak-daemon``: replugs, kills, rude clients, reloads and a bus that hangs, ten minutes in all.
+"""``make soak-daemon``: replugs, kills, rude clients, reloads, a bus that hangs, a history that is cut off, a quarter of
+an hour in all.
 ``--scale 0.1`` takes one, ``--only PART`` does one part."""
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from gateway.client import GatewayError
 from tests.soak.bus import bus
 from tests.soak.clients import clients
 from tests.soak.kill import kill
+from tests.soak.many import costs, many
+from tests.soak.past import past
 from tests.soak.reload import reload
 from tests.soak.replug import replug
 
-ROUNDS = {replug: 500, kill: 300, clients: 5000, reload: 500, bus: 10_000}
+ROUNDS = {replug: 500, kill: 300, past: 200, clients: 5000, reload: 500, bus: 10_000, many: 100, costs: 100}
 
 
 def main() -> int:
