@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from gateway.commands.access import Who, stranger
 from gateway.commands.grammar import Answer, CommandError, Row
-from gateway.commands.run import Commands, Session
+from gateway.commands.run import Commands
+from gateway.commands.session import Session
 from gateway.history.question import Aggregate, Page, Point, Question
 from gateway.hub import Card, Status
 

@@ -9,7 +9,7 @@ from gateway.commands.grammar import Answer, CommandError, Row
 from gateway.commands.times import duration
 
 if TYPE_CHECKING:
-    from gateway.commands.run import Session
+    from gateway.commands.session import Session
 
 OFF = ("off", "none")
 

@@ -14,7 +14,7 @@ from gateway.commands.usage import COMMANDS
 from gateway.jobs import JOBS, Job
 
 if TYPE_CHECKING:
-    from gateway.commands.run import Session
+    from gateway.commands.session import Session
 
 LONGEST = 366 * 86400.0  # seconds that a job may wait
 

@@ -13,7 +13,7 @@ from gateway.hub import matcher
 from gateway.reading import Reading
 
 if TYPE_CHECKING:
-    from gateway.commands.run import Session
+    from gateway.commands.session import Session
 
 
 WIDE = 26  # characters of the first column of `help`

@@ -16,7 +16,7 @@ from gateway.hub import matcher
 from gateway.reading import written
 
 if TYPE_CHECKING:
-    from gateway.commands.run import Session
+    from gateway.commands.session import Session
 
 WORDLY = (None, "first", "last", "count")  # what texts have
 PAGE = 1000  # rows of an answer that are in memory at once

@@ -16,7 +16,7 @@ from gateway.manual import checked
 from gateway.reading import written
 
 if TYPE_CHECKING:
-    from gateway.commands.run import Session
+    from gateway.commands.session import Session
 
 
 def do_set(me: Session, name: str, text: str) -> Answer | Deferred[Answer]:

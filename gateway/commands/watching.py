@@ -17,7 +17,7 @@ from gateway.reading import Reading, written
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from gateway.commands.run import Session
+    from gateway.commands.session import Session
     from gateway.reading import Readings
 
 PATTERNS = 100  # watched by one session, at most

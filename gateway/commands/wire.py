@@ -10,7 +10,7 @@ from gateway.commands.grammar import Answer, CommandError, Row, number
 from gateway.hub import Chunk
 
 if TYPE_CHECKING:
-    from gateway.commands.run import Session
+    from gateway.commands.session import Session
 
 ROWS, MOST = 20, 4000  # that ``log`` shows, and shows at most: more than a ring has
 WIDTH = 16  # bytes in a row

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.commands.access import Who, stranger
 from gateway.commands.grammar import CommandError, clip, nearest, parse
-from gateway.commands.run import WORDS
+from gateway.commands.session import WORDS
 from gateway.commands.usage import COMMANDS
 
 
