@@ -37,7 +37,7 @@ def write(client: Client, pattern: str, start: str, end: str, form: str, file: T
         counts[row["name"]] = counts.get(row["name"], 0) + row["value"]
     names = sorted(name for name in counts if last is None or name >= last["name"])
     table = csv.DictWriter(file, COLUMNS, lineterminator="\n") if form == "csv" else None
-    if table is not None and not file.tell():
+    if table is not None and (file is sys.stdout or not file.tell()):
         table.writeheader()
     count, bar = 0, Bar(sum(counts[name] for name in names))
     for name in names:

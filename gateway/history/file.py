@@ -62,7 +62,8 @@ def upgrade(db: sqlite3.Connection, path: str) -> None:
         for statement in (files("gateway.history") / "schema" / f"{step}.sql").read_text().split(";\n"):
             if statement.strip():
                 db.execute(statement)
-    db.execute(f"PRAGMA user_version={VERSION}")
+    if version < VERSION:
+        db.execute(f"PRAGMA user_version={VERSION}")
 
 
 def told(error: sqlite3.Error, path: str) -> HistoryError:

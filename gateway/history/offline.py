@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import groupby
@@ -122,7 +123,7 @@ def salvaged(path: Path) -> Iterator[Row]:
             try:
                 points = unpack(data, boot)
                 seqs, suspects = points.more()
-            except Exception:
+            except (ValueError, zlib.error):
                 continue  # this block is what was damaged
             if (of := series.get(number)) is not None:
                 for at, (ms, value) in enumerate(zip(points.ms, points.values, strict=True)):
@@ -131,7 +132,7 @@ def salvaged(path: Path) -> Iterator[Row]:
         for _, boot, data in readable(db, "log", "id, boot, data"):
             try:
                 batch = sorted(unbatched(data))
-            except Exception:
+            except (ValueError, TypeError):
                 continue
             for number, ms, seq, kept, suspect in batch:
                 if (of := series.get(number)) is not None:

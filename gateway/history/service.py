@@ -42,7 +42,8 @@ def opened(path: str | None) -> tuple[Store, str]:
         try:
             return Store(path), ""
         except Damaged as error:
-            return Store(path), f"{error}; it is now {set_aside(path)}: see `gateway history repair`"
+            aside = set_aside(path)
+            return Store(path), f"{error}; it is now {aside}: see `gateway history repair`"
     except HistoryError as error:
         return Store(), str(error)
 
@@ -298,6 +299,7 @@ class History(Service):
             if self.store.queue:
                 self.store.commit()
 
+        self.hand_over()  # what was set is kept with it
         self.worker.do(put)
         return self.worker.do(commit).addErrback(self.unkept)
 

@@ -39,14 +39,6 @@ class Store:
     def __init__(self, path: str = MEMORY) -> None:
         self.path = path
         self.db = connect(path)
-        with self.reading():
-            rows = self.db.execute("SELECT id, name, kind, unit, digits, keeps FROM series")
-            self.series = {row[0]: Series(*row) for row in rows}
-            self.segments: dict[int, list[tuple[int, int]]] = {}  # boot -> (since, offset), in milliseconds
-            for boot, since, offset in self.db.execute("SELECT * FROM segment ORDER BY boot, since"):
-                self.segments.setdefault(boot, []).append((since, offset))
-            self.floors = {int(key): int(at) for key, at in self.db.execute(
-                "SELECT key, data FROM kept WHERE kind='floor'")}  # fmt: skip  # boot -> the last time known before it
         self.heads: dict[str, Head] = {}  # of the running boot, by name
         self.retired: list[Head] = []  # whose name has another kind of value now
         self.fresh: list[Fresh] = []  # what no commit has written yet
@@ -56,8 +48,24 @@ class Store:
         self.logged = self.lost = self.thinned = self.damaged = 0
         self.edition = 0  # grows when readings move from the log into blocks
         self.thin = 0  # milliseconds that a series of numbers keeps between two readings
+        try:
+            self.load()
+            self.recover()
+        except BaseException:
+            self.db.close()
+            raise
+
+    def load(self) -> None:
+        """What is known of series and times."""
+        with self.reading():
+            rows = self.db.execute("SELECT id, name, kind, unit, digits, keeps FROM series")
+            self.series = {row[0]: Series(*row) for row in rows}
+            self.segments: dict[int, list[tuple[int, int]]] = {}  # boot -> (since, offset), in milliseconds
+            for boot, since, offset in self.db.execute("SELECT * FROM segment ORDER BY boot, since"):
+                self.segments.setdefault(boot, []).append((since, offset))
+            rows = self.db.execute("SELECT key, data FROM kept WHERE kind='floor'")
+            self.floors = {int(key): int(at) for key, at in rows}  # boot -> the last time known before it
         self.boot = self.boots()
-        self.recover()
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -135,7 +143,12 @@ class Store:
         """Take what the log says; what is in a block already is passed over."""
         heads: dict[int, tuple[Head, int]] = {}
         for data in batches:
-            for number, ms, seq, value, suspect in unbatched(data):
+            try:
+                batch = list(unbatched(data))
+            except ValueError:
+                self.damaged += 1
+                continue
+            for number, ms, seq, value, suspect in batch:
                 if number not in heads:
                     made = self.heads[str(number)] = Head(self.series[number], None, self.boot, 0)
                     heads[number] = made, self.packed_until(number)
@@ -357,8 +370,11 @@ def batched(fresh: Sequence[Fresh]) -> bytes:
 
 
 def unbatched(data: bytes) -> Iterator[tuple[int, int, int, int | float | str, bool]]:
-    """What ``batched`` made a row of, and whether each is suspect."""
-    ms, seq, *flat = msgspec.msgpack.decode(zlib.decompress(data))
+    """What ``batched`` made a row of, and whether each is suspect.  Raises ValueError when it is damaged."""
+    try:
+        ms, seq, *flat = msgspec.msgpack.decode(zlib.decompress(data))
+    except (zlib.error, ValueError, TypeError) as error:
+        raise ValueError(f"a damaged row of the log: {error}") from None
     for number, at, each, value in zip(*[iter(flat)] * 4, strict=True):
         yield abs(number), at + ms, each + seq, value, number < 0
 
