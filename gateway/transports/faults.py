@@ -64,6 +64,7 @@ class Faulty:
 
     def __init__(self, clock: IReactorTime, link: Link, make: Callable[[], Emulates]) -> None:
         self.clock, self.kinds, self.make = clock, OF[type(link)], make
+        self.floats = isinstance(link, SPI)  # without a chip the line is pulled up, and nobody notices
         self.emulator: Any = make()
         self.stranger = Stranger()
         self.dice = Random(1)
@@ -108,6 +109,8 @@ class Faulty:
     # On a bus
 
     def transfer(self, write: bytes, read: int) -> bytes:
+        if self.floats and not self.plugged:
+            return b"\xff" * read
         answer: bytes = self.there().transfer(write, read)
         return self.spoilt((write, read), answer)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from drivers import sht31
-from drivers.api import I2C, SPI, DeviceError, Measures, Quantity, Sample, Serial, Talk
+from drivers.api import I2C, SPI, DeviceError, Measures, Modbus, Quantity, Sample, Serial, Talk
 from gateway import catalog
 from gateway.transports.faults import OF
 from tests.drivers.faulted import Row, back, tried, twin
@@ -30,7 +30,7 @@ class Causes:
 
 
 def causes(row: Row, kind: str) -> Causes:
-    sure = guarded(row) and isinstance(row.link, I2C | Serial)  # what no checksum guards may pass unseen
+    sure = guarded(row) and isinstance(row.link, I2C | Serial | Modbus)  # what no checksum guards may pass unseen
     if isinstance(row.link, SPI) and kind in ("corrupt", "stuck"):
         return Causes(ANY - {"WrongDevice"}, must=False)  # nobody acknowledges: bits that are all alike may be nobody
     match kind:

@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from drivers import relay, sht31
-from drivers.api import GPIO, I2C, Modbus, NoAnswer, Serial, Sysfs, Transfer
+from drivers.api import GPIO, I2C, SPI, Modbus, NoAnswer, Serial, Sysfs, Transfer
 from drivers.codec.crc import crc16_modbus
 from drivers.codec.modbus import sealed
 from drivers.codec.modbus_slave import Slave, Units
@@ -143,6 +143,12 @@ def test_a_chip_that_was_unplugged_has_forgotten_all() -> None:
         faulty.transfer(b"", 6)
     clock.advance(1.0)
     assert faulty.plugged and faulty.emulator is not before
+
+
+def test_where_nobody_acknowledges_a_chip_that_is_gone_reads_ones() -> None:
+    faulty = Faulty(Clock(), SPI(0, 1_000_000), sht31.DRIVER.emulator)
+    faulty.begin("unplug")
+    assert faulty.transfer(b"\x01", 3) == b"\xff\xff\xff"
 
 
 def test_a_bus_delivers_late() -> None:
