@@ -86,6 +86,7 @@ def text(found: Found, names: dict[str, int]) -> Iterator[str]:
 
 
 def buses(roots: Roots, rows: Iterable[Driver[Any]], all: bool, smbus: Callable[[], Any] | None) -> Iterator[Found]:
+    seen: dict[int, set[int]] = {}  # bus -> the addresses at which somebody is
     for path in sorted(Path(roots.dev).glob("i2c-*"), key=lambda path: (len(path.name), path.name)):
         number = int(path.name.removeprefix("i2c-"))
         about = attribute(Path(roots.sys, "class/i2c-dev", path.name), "name")
@@ -95,7 +96,11 @@ def buses(roots: Roots, rows: Iterable[Driver[Any]], all: bool, smbus: Callable[
         try:
             with (smbus or true_smbus)().SMBus(str(path)) as bus:
                 yield Found(kind="i2c", place=f"i2c:{number}", about=about)
-                yield from chips(roots, number, bus, rows)
+                above = set[int]().union(*(seen.get(each, ()) for each in upstream(roots, path.name)))
+                seen[number] = set(above)
+                for address, found in chips(roots, number, bus, rows, above):
+                    seen[number].add(address)
+                    yield found
         except PermissionError:
             yield Found(kind="i2c", place=f"i2c:{number}", about=refused(str(path)))
         except OSError as error:
@@ -108,28 +113,37 @@ def true_smbus() -> Any:
     return smbus2
 
 
-def chips(roots: Roots, number: int, bus: Any, rows: Iterable[Driver[Any]]) -> Iterator[Found]:
+def upstream(roots: Roots, name: str) -> list[int]:
+    """The buses that the one called *name* is a channel of: their chips answer on it, too."""
+    real = os.path.realpath(os.path.join(roots.sys, "class/i2c-dev", name, "device"))
+    return [int(number) for number in re.findall(r"/i2c-(\d+)(?=/)", real)]
+
+
+def chips(
+    roots: Roots, number: int, bus: Any, rows: Iterable[Driver[Any]], above: set[int]
+) -> Iterator[tuple[int, Found]]:
+    """What answers, but at the addresses *above*."""
     for address in ADDRESSES:
+        if address in above:
+            continue
         place = f"i2c:{number} {address:#04x}"
         try:
             bus.read_byte(address) if address in READ else bus.write_quick(address)
         except OSError as error:
             if error.errno == errno.EBUSY:
                 device = Path(roots.sys, "bus/i2c/devices", f"{number}-{address:04x}")
-                yield Found(
-                    kind="chip", place=place, used=f"the kernel's driver for {attribute(device, 'name') or '?'}"
-                )
+                used = f"the kernel's driver for {attribute(device, 'name') or '?'}"
+                yield address, Found(kind="chip", place=place, used=used)
             elif error.errno == errno.ETIMEDOUT:
-                yield Found(kind="chip", place=place, about="timed out: something holds the bus")
+                yield address, Found(kind="chip", place=place, about="timed out: something holds the bus")
                 return
             continue
         likely = tuple(row.name for row in rows if isinstance(row.link, I2C) and address in row.link.addresses)
         mux = (
             f'a multiplexer? Its channel 0 is bus = "i2c:{number}/{address:#04x}/0"' if address in MULTIPLEXERS else ""
         )
-        yield Found(
-            kind="chip", place=place, about=mux, drivers=likely, config={"bus": f"i2c:{number}", "address": address}
-        )
+        written = {"bus": f"i2c:{number}", "address": address}
+        yield address, Found(kind="chip", place=place, about=mux, drivers=likely, config=written)
 
 
 # Serial ports

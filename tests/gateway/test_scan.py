@@ -140,6 +140,15 @@ def test_a_chip_that_the_kernel_holds_is_told_and_left_alone(board: Board) -> No
     assert (found.used, found.config) == ("the kernel's driver for ds1307", None)
 
 
+def test_a_channel_of_a_multiplexer_that_the_kernel_has_shows_its_own_chips_only(board: Board) -> None:
+    for number in 1, 10, 11:
+        board.bus(number, "x", {0x48: 0, 0x70: errno.EBUSY} | ({0x49: 0} if number == 11 else {}))
+    for number, place in (1, "i2c-1"), (10, "i2c-1/i2c-10"), (11, "i2c-1/i2c-11"):
+        board.file(f"sys/devices/soc/{place}/name")
+        board.link(f"sys/class/i2c-dev/i2c-{number}/device", f"sys/devices/soc/{place}")
+    assert [each.place for each in board.found("chip")] == ["i2c:1 0x48", "i2c:1 0x70", "i2c:11 0x49"]
+
+
 def test_a_bus_that_is_held_down_is_not_called_a_hundred_times(board: Board) -> None:
     board.bus(1, "x", {0x08: errno.ETIMEDOUT})
     board.bus(2, "y", {0x44: 0})
