@@ -142,7 +142,7 @@ def chips(
         mux = (
             f'a multiplexer? Its channel 0 is bus = "i2c:{number}/{address:#04x}/0"' if address in MULTIPLEXERS else ""
         )
-        written = {"bus": f"i2c:{number}", "address": address}
+        written: dict[str, str | int] = {"bus": f"i2c:{number}", "address": address}
         yield address, Found(kind="chip", place=place, about=mux, drivers=likely, config=written)
 
 
