@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from gateway import catalog, cli, config
-from gateway.scan import READ, Found, Roots, scan, text
+from gateway.scan import Found, Roots, scan, text
+from gateway.scan.i2c import READ
 
 
 class Board:
@@ -140,13 +141,15 @@ def test_a_chip_that_the_kernel_holds_is_told_and_left_alone(board: Board) -> No
     assert (found.used, found.config) == ("the kernel's driver for ds1307", None)
 
 
-def test_a_channel_of_a_multiplexer_that_the_kernel_has_shows_its_own_chips_only(board: Board) -> None:
-    for number in 1, 10, 11:
-        board.bus(number, "x", {0x48: 0, 0x70: errno.EBUSY} | ({0x49: 0} if number == 11 else {}))
-    for number, place in (1, "i2c-1"), (10, "i2c-1/i2c-10"), (11, "i2c-1/i2c-11"):
+def test_behind_a_multiplexer_that_the_kernel_has_each_chip_is_shown_where_it_is(board: Board) -> None:
+    """0x48 is before it and answers on each channel; 0x49 is on the channel that was used last."""
+    board.bus(1, "x", {0x48: 0, 0x49: 0, 0x70: errno.EBUSY})
+    for number, own in (10, {}), (11, {0x49: 0}), (12, {0x4A: 0}):
+        board.bus(number, "x", {0x48: 0, 0x70: errno.EBUSY} | own)
+    for number, place in (1, "i2c-1"), (10, "i2c-1/i2c-10"), (11, "i2c-1/i2c-11"), (12, "i2c-1/i2c-12"):
         board.file(f"sys/devices/soc/{place}/name")
         board.link(f"sys/class/i2c-dev/i2c-{number}/device", f"sys/devices/soc/{place}")
-    assert [each.place for each in board.found("chip")] == ["i2c:1 0x48", "i2c:1 0x70", "i2c:11 0x49"]
+    assert [each.place for each in board.found("chip")] == ["i2c:1 0x48", "i2c:1 0x70", "i2c:11 0x49", "i2c:12 0x4a"]
 
 
 def test_a_bus_that_is_held_down_is_not_called_a_hundred_times(board: Board) -> None:

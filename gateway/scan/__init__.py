@@ -1,61 +1,34 @@
 """What is there to configure: buses and the chips on them, ports, lines, and what the kernel shows in /sys.
 
-Looking disturbs nothing, as far as that can be: ports are not opened (that would reset many a board behind them), and
-an I2C address is only called, or one byte is read where a call could do harm, as ``i2cdetect`` does.  Buses of
-monitors, of memory modules and the like are left alone unless *all* are wanted.
+Looking disturbs nothing, as far as that can be: ports are not opened (that would reset many a board behind them), I2C
+addresses are called as ``i2cdetect`` does, and the buses of monitors, of memory modules and the like are left alone
+unless *all* are wanted.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from drivers.api import I2C, SPI, Driver, NoAnswer, Sysfs
+from drivers.api import SPI, Driver, NoAnswer, Sysfs
 from gateway import catalog
+from gateway.scan import i2c
+from gateway.scan.found import Found as Found
+from gateway.scan.found import Roots as Roots
 from gateway.transports.ports import attribute
 from gateway.transports.rights import refused
 from gateway.transports.sysfs import named
 
-ADDRESSES = range(0x08, 0x78)
-# A call with a write bit could change an EEPROM here, so one byte is read; elsewhere that could hang up a chip that
-# can only be written.
-READ = {*range(0x30, 0x38), *range(0x50, 0x60)}
-FOREIGN = re.compile(r"ddc|hdmi|smbus|i801|piix4|i915|amdgpu|nvidia|radeon|dp-aux|aux ", re.IGNORECASE)
-MULTIPLEXERS = range(0x70, 0x78)
 W1 = re.compile(r"(?!00)[0-9a-f]{2}-[0-9a-f]{12}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """One thing.  *place* is what it is called here, *about* what is known of it, *drivers* are those that it may be
-    for, *used* says by whom it is held, *config* is what a device there has in the configuration."""
-
-    kind: str
-    place: str
-    about: str = ""
-    drivers: tuple[str, ...] = ()
-    used: str = ""
-    config: Mapping[str, str | int] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Roots:
-    """Where the kernel shows everything."""
-
-    dev: str = "/dev"
-    sys: str = "/sys"
-    proc: str = "/proc"
 
 
 def scan(roots: Roots, all: bool = False, smbus: Callable[[], Any] | None = None, gpiod: Any = None) -> Iterator[Found]:
     """Everything, kind by kind.  *smbus* and *gpiod* stand in for the modules smbus2 and gpiod."""
     rows = tuple(catalog.shipped().values())
-    yield from buses(roots, rows, all, smbus)
+    yield from i2c.buses(roots, rows, all, smbus)
     yield from ports(roots)
     yield from lines(roots, gpiod)
     yield from spi(roots, rows)
@@ -80,70 +53,6 @@ def text(found: Found, names: dict[str, int]) -> Iterator[str]:
         yield f"    {key} = " + (
             f"{value:#04x}" if key == "address" else f'"{value}"' if isinstance(value, str) else str(value)
         )
-
-
-# I2C
-
-
-def buses(roots: Roots, rows: Iterable[Driver[Any]], all: bool, smbus: Callable[[], Any] | None) -> Iterator[Found]:
-    seen: dict[int, set[int]] = {}  # bus -> the addresses at which somebody is
-    for path in sorted(Path(roots.dev).glob("i2c-*"), key=lambda path: (len(path.name), path.name)):
-        number = int(path.name.removeprefix("i2c-"))
-        about = attribute(Path(roots.sys, "class/i2c-dev", path.name), "name")
-        if FOREIGN.search(about) and not all:
-            yield Found(kind="i2c", place=f"i2c:{number}", about=f"{about}; not looked at without --all")
-            continue
-        try:
-            with (smbus or true_smbus)().SMBus(str(path)) as bus:
-                yield Found(kind="i2c", place=f"i2c:{number}", about=about)
-                above = set[int]().union(*(seen.get(each, ()) for each in upstream(roots, path.name)))
-                seen[number] = set(above)
-                for address, found in chips(roots, number, bus, rows, above):
-                    seen[number].add(address)
-                    yield found
-        except PermissionError:
-            yield Found(kind="i2c", place=f"i2c:{number}", about=refused(str(path)))
-        except OSError as error:
-            yield Found(kind="i2c", place=f"i2c:{number}", about=f"{about}; {error.strerror}")
-
-
-def true_smbus() -> Any:
-    import smbus2
-
-    return smbus2
-
-
-def upstream(roots: Roots, name: str) -> list[int]:
-    """The buses that the one called *name* is a channel of: their chips answer on it, too."""
-    real = os.path.realpath(os.path.join(roots.sys, "class/i2c-dev", name, "device"))
-    return [int(number) for number in re.findall(r"/i2c-(\d+)(?=/)", real)]
-
-
-def chips(
-    roots: Roots, number: int, bus: Any, rows: Iterable[Driver[Any]], above: set[int]
-) -> Iterator[tuple[int, Found]]:
-    """What answers, but at the addresses *above*."""
-    for address in ADDRESSES:
-        if address in above:
-            continue
-        place = f"i2c:{number} {address:#04x}"
-        try:
-            bus.read_byte(address) if address in READ else bus.write_quick(address)
-        except OSError as error:
-            if error.errno == errno.EBUSY:
-                device = Path(roots.sys, "bus/i2c/devices", f"{number}-{address:04x}")
-                used = f"the kernel's driver for {attribute(device, 'name') or '?'}"
-                yield address, Found(kind="chip", place=place, used=used)
-            elif error.errno == errno.ETIMEDOUT:
-                yield address, Found(kind="chip", place=place, about="timed out: something holds the bus")
-                return
-            continue
-        likely = tuple(row.name for row in rows if isinstance(row.link, I2C) and address in row.link.addresses)
-        mux = (
-            f'a multiplexer? Its channel 0 is bus = "i2c:{number}/{address:#04x}/0"' if address in MULTIPLEXERS else ""
-        )
-        written: dict[str, str | int] = {"bus": f"i2c:{number}", "address": address}
-        yield address, Found(kind="chip", place=place, about=mux, drivers=likely, config=written)
 
 
 # Serial ports
