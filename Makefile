@@ -19,7 +19,7 @@ SOURCES := pyproject.toml setup.py README.md LICENSE $(shell find drivers gatewa
 WHEEL := PYTHONPATH=$(CURDIR)/build/path PYTHONSAFEPATH=1 timeout --foreground 600
 PYTEST := -q --import-mode=importlib -o pythonpath=
 
-.PHONY: help demo test check test-newest test-debian13 fresh bench soak soak-daemon clean
+.PHONY: help demo test check test-newest test-debian13 fresh bench fuzz soak soak-daemon clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -51,6 +51,10 @@ fresh: ## demo and test as the README says, in a bare Debian 13 (as root)
 bench: .venv/dev ## our figures beside those of redis, mosquitto, gpsd and NUT
 	@.ci/need $(BENCH_NEEDS)
 	@.venv/bin/python -m tests.bench
+
+fuzz: .venv/dev ## noise against the query port for a minute; SECONDS=3600 for an hour
+	@.venv/bin/pip install -qq "atheris~=3.0"
+	@.venv/bin/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(ARGS)
 
 soak: soak-daemon soak-power ## the long proofs, all of them, in half an hour (as root)
 

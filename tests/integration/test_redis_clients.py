@@ -7,7 +7,9 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,12 +20,23 @@ import redis
 
 from drivers import gps
 from drivers.api import SerialEmulator
-from tests.integration.daemon import PATIENCE, Bench, Daemon, config, running, until
+from tests.integration.daemon import (
+    PATIENCE,
+    Bench,
+    Daemon,
+    Process,
+    config,
+    free_port,
+    gateway_command,
+    running,
+    until,
+)
 from tests.integration.test_irc_clients import Terminal
 
 PROGRAMS = "redis-cli", "redis-benchmark", "tmux", "node", "npm"
 IOREDIS = "5.8.2"
 KEPT = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "device-gateway" / f"ioredis-{IOREDIS}"
+PAGE = Path(__file__).parents[2] / "docs/redis.md"
 LINE = re.compile(r"roof\.mode \w+ - 20\d\d-\d\d-\d\dT[0-9:.]+Z good")
 
 
@@ -38,11 +51,9 @@ def daemon(bench: Bench, tmp_path: Path) -> Iterator[Daemon]:
         yield daemon
 
 
-def said(daemon: Daemon, *words: str) -> str:
+def said(port: int, *words: str) -> str:
     """What redis-cli prints when it is no terminal."""
-    done = subprocess.run(
-        ["redis-cli", "-p", str(daemon.port), *words], capture_output=True, text=True, timeout=PATIENCE
-    )
+    done = subprocess.run(["redis-cli", "-p", str(port), *words], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0 and not done.stderr, done
     return done.stdout.rstrip("\n")
 
@@ -76,14 +87,14 @@ def test_redis_cli_at_a_terminal(daemon: Daemon, tmp_path: Path, version: str) -
 
 
 def test_redis_cli_in_scripts(daemon: Daemon) -> None:
-    assert said(daemon, "get", "roof.mode") == "3d"
-    assert said(daemon, "--scan", "--pattern", "roof.mo*") == "roof.mode"
-    assert "redis_version:" in said(daemon, "info", "server")
+    assert said(daemon.port, "get", "roof.mode") == "3d"
+    assert said(daemon.port, "--scan", "--pattern", "roof.mo*") == "roof.mode"
+    assert "redis_version:" in said(daemon.port, "info", "server")
     many = b"".join(b"*3\r\n$3\r\nSET\r\n$4\r\nk%03d\r\n$1\r\n1\r\n" % at for at in range(500))
     command = ["redis-cli", "-p", str(daemon.port), "--pipe"]
     done = subprocess.run(command, input=many, capture_output=True, timeout=PATIENCE)
     assert b"errors: 0, replies: 500" in done.stdout, done
-    assert "strings with" in said(daemon, "--bigkeys") and int(said(daemon, "dbsize")) > 500
+    assert "strings with" in said(daemon.port, "--bigkeys") and int(said(daemon.port, "dbsize")) > 500
 
 
 def test_redis_cli_stat(daemon: Daemon) -> None:
@@ -216,6 +227,28 @@ def ioredis() -> Path:
         done = subprocess.run(command, capture_output=True, text=True, timeout=50)
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
     return KEPT / "node_modules"
+
+
+@pytest.mark.parametrize("language", ["python", "javascript"])
+def test_the_examples_of_the_page(language: str, tmp_path: Path) -> None:
+    """As they stand in docs/redis.md, with the demo."""
+    (code,) = re.findall(rf"^```{language}\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    tcp, http, irc = free_port(), free_port(), free_port()
+    demo = Process(tmp_path, gateway_command("demo", "--tcp", tcp, "--http", http, "--irc", irc))
+    try:
+        demo.says("Ctrl-C ends it")
+        demo.until(lambda: "attic.temperature" in said(tcp, "keys", "*"), "a temperature")
+        file = tmp_path / ("example.py" if language == "python" else "example.js")
+        file.write_text(code.replace("7600", str(tcp)))
+        program = sys.executable if language == "python" else "node"
+        environment = {"PATH": os.environ["PATH"], "NODE_PATH": str(ioredis())}
+        done = subprocess.run([program, str(file)], capture_output=True, text=True, timeout=PATIENCE, env=environment)
+        assert done.returncode == 0 and not done.stderr, done
+        first, *_, last = done.stdout.splitlines()
+        assert -40 < float(first) < 125 and re.fullmatch(r"attic\.\w+ attic\.\w+ -?[0-9.]+ \S+ 20\S+Z good", last)
+        demo.stop(signal.SIGINT)
+    finally:
+        demo.kill()
 
 
 def test_ioredis(daemon: Daemon) -> None:

@@ -50,7 +50,7 @@ def value_at(data: bytes, at: int) -> tuple[Any, int]:
         case b"+":
             return text.decode(), at
         case b"-":
-            return Wrong(text.decode()), at
+            return Wrong(text.decode(errors="surrogateescape")), at
         case b":":
             return int(text), at
         case b",":
@@ -62,7 +62,7 @@ def value_at(data: bytes, at: int) -> tuple[Any, int]:
             if size < 0:
                 return None, at
             assert data[at + size : at + size + 2] == b"\r\n"
-            return data[at : at + size].decode(), at + size + 2
+            return data[at : at + size].decode(errors="surrogateescape"), at + size + 2
     count = int(text) * (2 if mark == b"%" else 1)
     parts = []
     for _ in range(count):
