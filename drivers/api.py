@@ -193,7 +193,7 @@ class Sysfs:
     there is.  *words* is what such a word looks like, as a regular expression, and *example* is one."""
 
     folder: str
-    key: Literal["", "id", "iio", "hwmon"] = ""
+    key: Literal["", "id", "iio", "hwmon", "pwm"] = ""
     words: str = ".+"
     example: str = ""
     operations: ClassVar[tuple[type, ...]] = (Read, Write, Sleep)

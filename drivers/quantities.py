@@ -91,9 +91,9 @@ def energy(low: float = 0, high: float = 1e9, digits: int = 3) -> Quantity:
     return Quantity("energy", "kWh", low=low, high=high, digits=digits)
 
 
-def frequency(low: float = 0, high: float = 1e9, digits: int = 2) -> Quantity:
+def frequency(low: float = 0, high: float = 1e9, digits: int = 2, writable: bool = False) -> Quantity:
     """Cycles per second, in hertz."""
-    return Quantity("frequency", "Hz", low=low, high=high, digits=digits)
+    return Quantity("frequency", "Hz", low=low, high=high, digits=digits, writable=writable)
 
 
 def distance(low: float = 0, high: float = 100_000, digits: int = 3) -> Quantity:
@@ -209,3 +209,8 @@ def motion() -> Quantity:
 def contact() -> Quantity:
     """A door or window: on is closed, off is open."""
     return Quantity("contact", kind="flag")
+
+
+def duty(writable: bool = False) -> Quantity:
+    """For which part of the time an output that switches fast is on, in percent."""
+    return Quantity("duty", "%", high=100, digits=2, writable=writable)

@@ -49,6 +49,7 @@ NAMES: Mapping[str, str] = {
     "pms5003t": "drivers.pms5003",
     "pms7003": "drivers.pms5003",
     "pmsa003": "drivers.pms5003",
+    "pwm": "drivers.pwm",
     "reed": "drivers.reed",
     "relay": "drivers.relay",
     "s0meter": "drivers.counter",

@@ -25,6 +25,7 @@ PLACES = {
     "id": "1-Wire",
     "iio": "IIO",
     "hwmon": "hwmon",
+    "pwm": "PWM",
     "unit": "a Modbus line",
     "timeout": "a Modbus line",
 }

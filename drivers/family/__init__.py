@@ -33,7 +33,7 @@ KNOWN: dict[str, Quantity] = {
         *(q.time(), q.latitude(), q.longitude(), q.altitude(), q.speed(10_000), q.track(), q.mode()),
         *(q.satellites(), q.hdop()),
         *(q.fan(), q.undervoltage(), q.throttled()),
-        *(q.rate(), q.volume(), q.volume_flow(), q.motion(), q.contact()),
+        *(q.rate(), q.volume(), q.volume_flow(), q.motion(), q.contact(), q.duty()),
     )
 }
 

@@ -35,6 +35,7 @@ MISSING = {
     "id": "not there; is it connected, and 1-Wire enabled (dtoverlay=w1-gpio)?",
     "iio": "no such IIO device; `gateway scan` lists those there are",
     "hwmon": "no such hwmon device; `gateway scan` lists those there are",
+    "pwm": "no such PWM chip; `ls -l /sys/class/pwm` shows those there are; is one switched on (dtoverlay=pwm)?",
 }
 
 

@@ -17,6 +17,7 @@ from twisted.internet.testing import MemoryReactor
 from drivers import (
     board,
     button,
+    counter,
     dht22,
     ds18b20,
     gps,
@@ -27,6 +28,7 @@ from drivers import (
     mhz19,
     modbusrelay8,
     pms5003,
+    pwm,
     relay,
     sdm120,
     sht31,
@@ -79,8 +81,9 @@ ROWS: dict[str, Driver[Any]] = {
         gps.DRIVER,
         relay.DRIVER,
         button.DRIVER,
+        *counter.DRIVER,
         *pms5003.DRIVER,
-        *(module.DRIVER for module in (board, dht22, ds18b20, hwmon, iio, max31855, mcp3008)),
+        *(module.DRIVER for module in (board, dht22, ds18b20, hwmon, iio, max31855, mcp3008, pwm)),
         BLIND,
     )
 }
