@@ -68,14 +68,60 @@ port = "usb:0403:6001"
 )
 
 RELAY = """
+[gateway]
+gpio = "{way}"
+
 [tcp]
 listen = "tcp:7601:interface=127.0.0.1"
 
 [device.pump]
 driver = "relay"
-line = "gpio:GPIO17"
+line = "gpio:{line}"
 start = "off"
+stop = "on"
 """
+
+# On the other board's own PL061, and on a chip that comes later.
+GPIO = (
+    LISTEN
+    + """
+[gateway]
+time = "system"
+
+[device.bell]
+driver = "button"
+line = "gpio:9030000.pl061/5"
+active = "high"
+pull = "none"
+debounce = 0
+
+[device.door]
+driver = "button"
+line = "gpio:DOOR"
+active = "high"
+pull = "down"
+debounce = 0.1
+
+[device.pump]
+driver = "relay"
+line = "gpio:PUMP"
+start = "on"
+
+[device.tap]
+driver = "button"
+line = "gpio:TAP"
+active = "high"
+pull = "down"
+debounce = 0
+
+[device.meter]
+driver = "counter"
+line = "gpio:header/3"
+active = "high"
+pull = "down"
+debounce = 0
+"""
+)
 
 VIRT = (
     LISTEN
@@ -92,4 +138,11 @@ port = "usb:0403:6001"
 """
 )
 
-CONFIGURATIONS = {"raspi3b.toml": RASPI3B, "relay.toml": RELAY, "virt.toml": VIRT}
+CONFIGURATIONS = {
+    "raspi3b.toml": RASPI3B,
+    "virt.toml": VIRT,
+    "gpio.toml": GPIO,
+    "second.toml": RELAY.format(way="auto", line="PUMP"),
+    "relay-gpiod.toml": RELAY.format(way="gpiod", line="GPIO17"),
+    "relay-rpi.toml": RELAY.format(way="rpi", line="GPIO17"),
+}

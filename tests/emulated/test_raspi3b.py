@@ -11,7 +11,9 @@ from tests.emulated.board import Board
 from tests.emulated.chips import CHIPS, Chip
 from tests.emulated.wire import Wire
 
-GPLEV0 = 0x3F200034  # BCM2835 ARM Peripherals, 6.1: the levels of lines 0 to 31
+GPFSEL1 = 0x3F200004  # BCM2835 ARM Peripherals, 6.1: the functions of lines 10 to 19, three bits each
+OUTPUT = 1
+GPLEV0 = 0x3F200034  # the levels of lines 0 to 31
 
 
 def shows(board: Board, name: str, wanted: float) -> bool:
@@ -62,11 +64,25 @@ def test_a_sensor_on_a_usb_adapter(raspi: Board) -> None:
     assert wire.thread.is_alive()
 
 
-def test_a_relay_s_line_is_driven(raspi: Board) -> None:
-    """As root, because Debian's kernel has no /dev/gpiomem."""
-    raspi.run("setsid gateway run --config /etc/gateway/relay.toml >/var/log/relay.log 2>&1 &")
+@pytest.mark.parametrize(
+    ("way", "who", "kept"),
+    [
+        ("gpiod", "setpriv --reuid gateway --regid gateway --init-groups", False),
+        ("rpi", "", True),  # as root, because Debian's kernel has no /dev/gpiomem
+    ],
+)
+def test_a_relay_s_line_is_driven(raspi: Board, way: str, who: str, kept: bool) -> None:
+    """And what is left of it: Debian's kernel makes an input of what a process held, and RPi.GPIO goes past it."""
+    config = f"/etc/gateway/relay-{way}.toml"
+    pid = f"$(pgrep -of 'gateway run --config {config}')"
+    raspi.run(f"STATE_DIRECTORY=/var/lib/gateway setsid {who} gateway run --config {config} >/run/relay.log 2>&1 &")
     raspi.run("until gateway devices --port 7601 2>/dev/null | grep 'pump running'; do sleep 1; done", 120)
-    for word, level in (("on", 1), ("off", 0)):
+    status = 'bash -c "exec 3<>/dev/tcp/127.0.0.1/7601; echo status >&3; grep -m 1 ^gpio <&3"'
+    assert way.replace("rpi", "RPi.GPIO") in raspi.run(status)
+    for word, level in (("on", 1), ("off", 0), ("on", 1)):
         assert raspi.word(GPLEV0) >> 17 & 1 != level
         raspi.run(f"gateway set pump.state {word} --port 7601")
         assert raspi.word(GPLEV0) >> 17 & 1 == level
+    assert raspi.word(GPFSEL1) >> 21 & 7 == OUTPUT
+    raspi.run(f"kill -9 {pid}; sleep 2")
+    assert (raspi.word(GPFSEL1) >> 21 & 7 == OUTPUT) == kept

@@ -50,45 +50,6 @@ def test_a_chip_whose_bus_comes_late(virt: Board) -> None:
     assert float(value(port, "cellar.pressure")) == pytest.approx(1006.53, abs=0.01)
 
 
-class Outside:
-    """Lines of the board's PL061, driven from outside of it."""
-
-    chip = "gpiochip0"
-
-    def __init__(self, board: Board) -> None:
-        self.board = board
-        children = board.qmp("qom-list", path="/machine/unattached")
-        self.path = "/machine/unattached/" + next(c["name"] for c in children if c["type"] == "child<pl061>")
-
-    def drive(self, level: int) -> None:
-        self.board.qtest(f"set_irq_in {self.path} unnamed-gpio-in 5 {level}")
-
-
-class Simulated:
-    """Lines of a chip that the kernel plays."""
-
-    def __init__(self, board: Board) -> None:
-        self.board = board
-        sim = "/sys/kernel/config/gpio-sim/sim"
-        board.run(f"modprobe gpio-sim && mkdir -p {sim}/bank && echo 8 >{sim}/bank/num_lines && echo 1 >{sim}/live")
-        self.chip = board.run(f"cat {sim}/bank/chip_name")
-        self.pull = board.run(f"echo /sys/devices/platform/$(cat {sim}/dev_name)/{self.chip}/sim_gpio5/pull")
-
-    def drive(self, level: int) -> None:
-        self.board.run(f"echo pull-{'up' if level else 'down'} >{self.pull}")
-
-
-@pytest.mark.parametrize("lines", [Outside, Simulated])
-def test_edges_reach_a_program_through_the_kernel(virt: Board, lines: type[Outside | Simulated]) -> None:
-    """A program of Debian's, not the gateway, whose GPIO takes the lines of a Raspberry Pi."""
-    made = lines(virt)
-    virt.run(f"timeout 30 gpiomon -c {made.chip} -n 2 5 >/run/{made.chip} 2>&1 &")
-    virt.run(f"until gpioinfo -c {made.chip} 5 | grep -q consumer; do sleep 0.1; done")
-    for level, word in ((1, "rising"), (0, "falling")):
-        made.drive(level)
-        virt.run(f"until grep -q {word} /run/{made.chip}; do sleep 0.1; done")
-
-
 def test_the_watchdog_starts_a_board_anew_that_hangs(virt: Board) -> None:
     """The last of these tests.  Nobody kicks the watchdog, the board starts again, and so does the gateway."""
     virt.run("wdctl --settimeout 4 /dev/watchdog0 && echo >/dev/watchdog0")
