@@ -57,8 +57,8 @@ class Gateway(Service):
         began, noted = monotonic(), folder / "time" if folder is not None else None
         kept, path = config.history or configuration.MEMORY, database(config.history, folder)
         store, why = opened(path)
-        floors = {**store.known(), (boot := max(boot, store.boot + 1)): max(last_known(noted), store.floor())}
-        self.clock = Clock(boot, lambda: monotonic() - began, store.times(), floors)
+        boot, floor = max(boot, store.boot + 1), max(last_known(noted), store.floor())
+        self.clock = Clock(boot, lambda: monotonic() - began, store.times(), floor)
         self.hub = Hub(self.clock)
         self.history = History(
             reactor,

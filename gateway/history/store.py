@@ -105,21 +105,16 @@ class Store:
         self.commit()
 
     def floor_ms(self) -> int:
-        """The latest time that the boots so far knew, in milliseconds of Unix time."""
-        floor = max(self.floors.values(), default=0)
+        """What time it was at the end of the last boot, at least, in milliseconds of Unix time.  Not the latest that
+        there ever was: a clock that was an hour ahead, and was set right, must not be ahead for ever."""
         asked = "SELECT max(stop) FROM span WHERE series=? AND boot=?"
         with self.reading():
-            for since, offset in self.segments.get(self.boot, ()):
-                stops = [self.db.execute(asked, (series, self.boot)).fetchone()[0] or 0 for series in self.series]
-                floor = max(floor, offset + max(since, *stops, 0))
-        return floor
+            stops = [self.db.execute(asked, (series, self.boot)).fetchone()[0] or 0 for series in self.series]
+        since, offset = self.segments.get(self.boot, [(0, self.floors.get(self.boot, 0))])[-1]
+        return offset + max(since, *stops, 0)
 
     def floor(self) -> float:
         return self.floor_ms() / 1000
-
-    def known(self) -> dict[int, float]:
-        """For each boot that began here the last time known before it, in Unix seconds."""
-        return {boot: floor / 1000 for boot, floor in self.floors.items()}
 
     def times(self) -> list[Segment]:
         """The clock segments of all boots."""

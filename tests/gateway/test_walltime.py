@@ -32,7 +32,7 @@ class Board:
 
     def __init__(self, trust: Any = "system", *, path: Path | None = None, error: float = 0.0) -> None:
         self.time, self.error = task.Clock(), error
-        self.clock = Clock(1, self.time.seconds, floors={1: last_known(path)})
+        self.clock = Clock(1, self.time.seconds, floor=last_known(path))
         self.hub = Hub(self.clock)
         self.facts: dict[str, Any] = {}
         self.service = WallTime(

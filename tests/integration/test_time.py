@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tests.integration.daemon import Daemon, config, running
+from tests.integration.daemon import Daemon, config, environment, gateway_command, running
 
 (LIBRARY,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
 ATTIC = config(attic={"driver": "sht31", "bus": "i2c:1", "period": "200ms"})
@@ -113,3 +116,53 @@ def test_a_time_may_be_believed_by_a_reload(tmp_path: Path) -> None:
         daemon.until(lambda: daemon.facts()["synced"] == "yes", "the time")
         assert daemon.facts()["time"].startswith("1970-01-01T") and daemon.facts()["clock"].startswith("system")
     assert not clock.noted.exists()  # such a time is nothing to go by
+
+
+def shows(daemon: Daemon, offset: float) -> bool:
+    """Whether readings are as late as the system's clock."""
+    found = reading(daemon, "attic.temperature")
+    return found["time"] is not None and abs(wall(found) - offset - time.time()) < 60
+
+
+def past(daemon: Daemon, name: str, start: float, end: float) -> list[dict[str, Any]]:
+    with daemon.client() as client:
+        client.ask("json on")
+        return [json.loads(line) for line in client.ask(f"range {name} {start:.3f} {end:.3f}")]
+
+
+def test_the_past_is_whole_over_steps_and_starts(tmp_path: Path) -> None:
+    clock, text, day = Wall(tmp_path), f"[history]\n{ATTIC}", 86400.0
+    with clock.running(LOST, text) as daemon, (tmp_path / "heard").open("w") as heard:
+        command = gateway_command("watch", "--json", "attic.temperature", "--port", daemon.port)
+        watch = subprocess.Popen(command, stdout=heard, env=environment(tmp_path))
+        began = time.time()
+        daemon.ask("set first 1")
+        first = reading(daemon, "first")
+        assert re.fullmatch(r"\+\d+\.\d{3} 1 unsynced", daemon.ask("range first +0")[0])
+        for offset in (0.0, -3600.0, 7200.0, 0.0):
+            clock.set(offset)
+            daemon.until(partial(shows, daemon, offset), "a reading after the step")
+        daemon.ask("set first 2")
+        last = reading(daemon, "first")
+        watch.terminate()
+        watch.wait()
+        seen = [(each["boot"], each["seq"]) for each in map(json.loads, (tmp_path / "heard").read_text().splitlines())]
+        kept = past(daemon, "attic.temperature", began - day, began + day)
+        order = [(each["boot"], each["seq"]) for each in kept]
+        assert order == sorted(order) and len(seen) > 10 and set(seen) <= set(order)
+        assert {each["quality"] for each in kept} == {"good"}
+        walls = list(map(wall, kept))
+        assert sum(after < before - 1000 for before, after in pairwise(walls)) == 2  # back an hour, and two
+        shown = past(daemon, "first", began - 5, time.time() + 5)
+        assert [each["seq"] for each in shown] == [first["seq"], last["seq"]]
+        known = time.time()
+    for offset, synced in ((0.0, "yes"), (LOST, "no")):  # the kept segments are as good as those of a running boot
+        with clock.running(offset, text) as daemon:
+            assert daemon.facts()["synced"] == synced
+            assert past(daemon, "first", began - 5, known + 1) == shown
+            assert past(daemon, "attic.temperature", began - day, known - 10 + day)[: len(kept)] == kept
+            daemon.ask("set third 3")
+    # What was measured without a time stands behind what was known before it.
+    with clock.running(0, text) as daemon:
+        (placed,) = [each for each in past(daemon, "third", known, known + day) if each["time"] is None]
+        assert placed["boot"] == 3

@@ -58,7 +58,7 @@ class House:
     def __init__(self, path: str | None = None, **more: Any) -> None:
         self.reactor = Reactor()
         store, why = opened(path)
-        self.clock = Clock(store.boot + 1, self.reactor.seconds, store.times(), store.known())
+        self.clock = Clock(store.boot + 1, self.reactor.seconds, store.times(), store.floor())
         self.hub = Hub(self.clock)
         self.history = History(self.reactor, self.clock, store, path=path, why=why, **more)
         self.hub.subscribe(self.history.hear, "*")
