@@ -34,7 +34,7 @@ from gateway.transports.modbus import ModbusLine
 HEXDUMP = re.compile(rb"[0-9a-fA-F]{6,8}:((?: [0-9a-fA-F]{2})+)")  # as `xxd -g1` writes it
 NOTE = re.compile(rb"#[\t -~\x80-\xff]*\r?\n?")  # a # line in a binary capture is none
 SILENCE = 86_400.0  # seconds: a capture may have any gaps
-GRACE = 2.0  # seconds that a driver may work on the last it heard
+GRACE = 2.0  # seconds, and a period, that a driver may work on the last it heard
 QUIET = 10.0  # seconds, and three periods, that it may leave recorded answers alone
 
 
@@ -93,7 +93,7 @@ class Replay:
         ring = Ring(self.time.seconds)
         self.device = Device(plan, self.way(driver, ring), ring, self.time, self.hub)
         self.device.silence = SILENCE
-        self.quiet = QUIET + 3 * plan.card.period
+        self.period = plan.card.period
 
     def way(self, driver: Driver[Any], ring: Ring) -> Open:
         """A link whose bytes are recorded is added here."""
@@ -111,19 +111,20 @@ class Replay:
     def run(self, pace: Callable[[float], bool] = lambda at: True) -> None:
         """To the end.  *pace* is told of each moment before it comes, and may say that it is enough."""
         self.device.startService()
-        while not self.over() and (calls := self.time.getDelayedCalls()):
+        while calls := self.time.getDelayedCalls():
             due = max(self.time.seconds(), min(call.getTime() for call in calls))
-            if not pace(due):
+            if self.over(due) or not pace(due):
                 break
             self.time.advance(due - self.time.seconds())
         if asked := [piece for piece in self.tape.left if piece.way == ">"]:
             self.tape.wrong.append(f"{asked[0].at:.3f} s: here the replay ended; {len(asked)} questions were left")
 
-    def over(self) -> bool:
-        quiet = self.time.seconds() - self.tape.moved
+    def over(self, due: float) -> bool:
+        """Whether what happens at *due* is none of the recording's any more."""
+        quiet = due - self.tape.moved
         if not self.tape.left:
-            return self.tape.beyond or quiet > GRACE
-        return self.tape.left[0].way == ">" and quiet > self.quiet
+            return self.tape.beyond or quiet > GRACE + self.period
+        return self.tape.left[0].way == ">" and quiet > QUIET + 3 * self.period
 
     def summary(self) -> list[str]:
         """What went wrong, and how much went well."""
