@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from drivers.api import GPIO, I2C
+from drivers.api import GPIO, I2C, SPI, Link, Modbus, Serial, Sysfs
 from gateway import catalog, demo
 from tests.integration.daemon import (
     Process,
@@ -30,16 +30,28 @@ CORPUS = Path(__file__).parents[1] / "corpus"
 
 
 def every_driver() -> str:
-    """A configuration with each driver there is, each in a place of its own."""
-    tables = []
-    for number, (name, row) in enumerate(catalog.shipped().items()):
-        place = f'port = "/dev/ttyUSB{number}"'
-        if isinstance(row.link, I2C):
-            place = f'bus = "i2c:{number}"'
-        elif isinstance(row.link, GPIO):
-            place = "\n".join(f'{line} = "gpio:GPIO{number}"' for line in row.link.lines)
-        tables.append(f'[device.{name}]\ndriver = "{name}"\n{place}\n')
+    """A configuration with each driver there is, each in a place of its own; board and kernel have theirs."""
+    tables = [
+        f'[device.{name}]\ndriver = "{name}"\n{place(row.link, number)}\n'
+        for number, (name, row) in enumerate(catalog.shipped().items())
+    ]
     return "".join(tables)
+
+
+def place(link: Link, number: int) -> str:
+    match link:
+        case I2C():
+            return f'bus = "i2c:{number}"'
+        case SPI():
+            return f'bus = "spi:{number}.0"'
+        case GPIO():
+            return "\n".join(f'{line} = "gpio:GPIO{number}"' for line in link.lines)
+        case Sysfs():
+            return f'{link.key} = "{link.example}"' if link.key else ""
+        case Modbus():
+            return f'port = "/dev/ttyUSB{number}"\nunit = 1'
+        case Serial():
+            return f'port = "/dev/ttyUSB{number}"'
 
 
 def test_every_driver_runs_emulated(tmp_path: Path) -> None:
