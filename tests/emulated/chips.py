@@ -18,7 +18,7 @@ class Chip:
     scale: float  # of the property
     values: tuple[float, ...]
     bus: str = "i2c-bus.1"  # QEMU's name ...
-    number: int = 1  # ... and Linux'
+    number: int | str = 1  # ... and ours: Linux' number, and the way through multiplexers
     settings: str = ""
 
     @property
@@ -35,10 +35,20 @@ class Chip:
 
 CHIPS = (
     Chip("attic", "tmp105", 0x48, "tmp105", "temperature", "temperature", 1000, (21.5, -40.0, 85.0)),
-    # Behind the multiplexer's channel 3, which Linux makes a bus of its own.
-    Chip("shed", "tmp105", 0x49, "tmp105", "temperature", "temperature", 1000, (4.5,), bus="i2c.3", number=6),
+    # Behind channel 3 of a multiplexer that Linux makes a bus of its own of, and behind channel 5 of one that it knows
+    # nothing of: there the gateway itself selects.
+    Chip(
+        *("shed", "tmp105", 0x49, "tmp105", "temperature", "temperature", 1000, (4.5,)),
+        bus="i2c-bus.1/pca9548/i2c.3",
+        number=6,
+    ),
+    Chip(
+        *("hut", "tmp105", 0x49, "tmp105", "temperature", "temperature", 1000, (7.25, -3.5)),
+        bus="i2c-bus.2/pca9548/i2c.5",
+        number="2/0x70/5",
+    ),
 )
-MULTIPLEXER = ("-device", "pca9548,bus=i2c-bus.1,address=0x70")
+MULTIPLEXER = tuple(word for bus in (1, 2) for word in ("-device", f"pca9548,bus=i2c-bus.{bus},address=0x70"))
 FTDI = (
     *("-chardev", "socket,id=ftdi,path={folder}/ftdi,server=on,wait=off"),
     *("-device", "usb-serial,id=ftdi,chardev=ftdi"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 import pytest
@@ -86,3 +87,20 @@ def test_a_relay_s_line_is_driven(raspi: Board, way: str, who: str, kept: bool) 
     assert raspi.word(GPFSEL1) >> 21 & 7 == OUTPUT
     raspi.run(f"kill -9 {pid}; sleep 2")
     assert (raspi.word(GPFSEL1) >> 21 & 7 == OUTPUT) == kept
+
+
+def test_a_scan_finds_what_is_fitted(raspi: Board) -> None:
+    found = raspi.run("gateway scan", 300).splitlines()
+    assert "i2c:1 0x70  in use: the kernel's driver for pca9548" in found
+    assert any(line.startswith("i2c:2 0x70  a multiplexer?") for line in found)
+    places = [line for line in found if re.fullmatch(r"i2c:(1|[3-9]|10) 0x4[89]", line)]
+    assert places == ["i2c:1 0x48", "i2c:6 0x49"]  # the first answers on each channel, the second often on bus 1
+    assert any(line.startswith("/dev/ttyAMA0  in use: gateway") for line in found)
+
+
+def test_a_controller_is_reset_by_binding_its_driver_anew(raspi: Board) -> None:
+    """On a bus that nobody has open."""
+    raspi.run(
+        "python3 -c 'from gateway.transports.i2c import Adapter, smbus2; "
+        'adapter = Adapter("/dev/i2c-0", smbus2, "/sys"); adapter.open(); adapter.reset(); adapter.open()\''
+    )
