@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench import measures, modbus, report
+from tests.bench import measures, modbus, query, report
 from tests.bench.servers import CORES
 
 
@@ -17,7 +17,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parts = {
         part.__name__: part
-        for part in (measures.gets, measures.deliveries, measures.sentences, modbus.requests, measures.starting)
+        for part in (
+            query.gets,
+            query.crowd,
+            query.deliveries,
+            query.delays,
+            measures.sentences,
+            modbus.requests,
+            measures.starting,
+        )
     }
     parser.add_argument("--only", choices=parts, action="append")
     chosen = parser.parse_args().only

@@ -70,19 +70,17 @@ class Watching:
             self.sockets[client.fileno()] = client
             self.poll.register(client, select.EPOLLIN)
 
-    def run(self, source: socket.socket, publish: bytes, answer: int, times: int) -> int:
-        """*source* publishes and takes *answer* bytes, *times* over; how many deliveries that made."""
+    def run(self, publish: Callable[[], object], times: int) -> int:
+        """*publish*, and take what comes of it, *times* over; how many deliveries of *size* bytes that made."""
         receive = {fd: each.recv for fd, each in self.sockets.items()}
         for _ in range(times):
-            source.sendall(publish)
+            publish()
             missing = self.size * self.count
             while missing:
                 if not (events := self.poll.poll(SILENCE, self.count)):
                     raise RuntimeError(f"{missing} bytes were not delivered in {SILENCE:g} s")
                 for fd, _ in events:
                     missing -= len(receive[fd](65536))
-            if answer:
-                source.recv(answer, socket.MSG_WAITALL)
         return times * self.count
 
     def close(self) -> None:
@@ -91,16 +89,30 @@ class Watching:
             each.close()
 
 
-class Receiver:
-    """A satellite receiver at the far end of a pseudo-terminal, and what a client of its listener heard."""
+class Terminal:
+    """The far end of a pseudo-terminal, whose near end is at *path*."""
 
-    def __init__(self, sentences: Sequence[bytes]) -> None:
-        self.sentences = sentences
-        self.heard = b""
+    def __init__(self) -> None:
         self.far, self.near = pty.openpty()
         tty.setraw(self.near)
         self.path = os.ttyname(self.near)
         os.chmod(self.path, 0o666)  # gpsd becomes another user
+
+    def say(self, data: bytes) -> None:
+        os.write(self.far, data)
+
+    def close(self) -> None:
+        os.close(self.far)
+        os.close(self.near)
+
+
+class Receiver(Terminal):
+    """A satellite receiver, and what a client of its listener heard."""
+
+    def __init__(self, sentences: Sequence[bytes]) -> None:
+        super().__init__()
+        self.sentences = sentences
+        self.heard = b""
 
     def run(self, client: socket.socket, rounds: int, together: int, pause: float) -> int:
         """Say everything *rounds* times, *together* sentences in one write each *pause* seconds; how many."""
@@ -108,17 +120,13 @@ class Receiver:
         drain(client)
         heard, due, said = bytearray(), time.monotonic(), list(self.sentences) * rounds
         for at in range(0, len(said), together):
-            os.write(self.far, b"".join(said[at : at + together]))
+            self.say(b"".join(said[at : at + together]))
             due += pause
             time.sleep(max(0.0, due - time.monotonic()))
             heard += drain(client)
         time.sleep(0.2)  # the last of it is on its way
         self.heard = bytes(heard + drain(client))
         return len(said)
-
-    def close(self) -> None:
-        os.close(self.far)
-        os.close(self.near)
 
 
 def drain(client: socket.socket) -> bytes:

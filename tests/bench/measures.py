@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gateway.demo import TEXT
 from tests.bench import servers
-from tests.bench.load import Asking, Receiver, Watching, until
+from tests.bench.load import Receiver, until
 from tests.bench.servers import Server, free_port
 
 OURS = "gateway"
@@ -21,7 +21,6 @@ ROUNDS = 7
 STARTS = 3
 REPEATS = 12  # of the capture in one round
 PACE = 0.0003  # seconds for a sentence: faster than any receiver, slower than either daemon
-VALUE = b"21.53"
 CAPTURE = Path(__file__).parents[1] / "corpus/gps/neo-m8n.log"
 Tell = Callable[[str], None]
 
@@ -71,76 +70,6 @@ def each(server: Server, work: Callable[[], int]) -> float:
 def answer(client: socket.socket, request: bytes, end: bytes) -> bytes:
     client.sendall(request)
     return until(client, end)
-
-
-def gets(folder: Path, tell: Tell) -> list[Figure]:
-    """One value, asked for over 50 connections: one request at a time on each, and sixteen."""
-    said = {
-        OURS: (servers.gateway, b"set value %s\n" % VALUE, b"get manual.value\n", b"\nOK\n"),
-        "redis-server": (servers.redis, b"SET manual.value %s\r\n" % VALUE,
-                         b"*2\r\n$3\r\nGET\r\n$12\r\nmanual.value\r\n", VALUE + b"\r\n"),
-        "upsd": (servers.upsd, b"GET VAR bench ups.status\n", b"GET VAR bench ups.temperature\n", b'"%s"\n' % VALUE),
-    }  # fmt: skip
-    figures = []
-    with ExitStack() as stack:
-        loads: dict[int, dict[str, Callable[[], float]]] = {1: {}, 16: {}}
-        for name, (start, prepare, request, end) in said.items():
-            port = free_port()
-            server = stack.enter_context(start(folder, port))
-            with server.connect(port) as client:
-                answer(client, prepare, b"\n")
-                size = len(answer(client, request, end))
-            for depth, trials in loads.items():
-                sockets = [server.connect(port) for _ in range(50)]
-                load = stack.enter_context(closing(Asking(sockets, request, size, depth)))
-                trials[name] = partial(each, server, partial(load.run, 0.7))
-        for depth, most in ((1, {"redis-server": 1.5}), (16, {"upsd": 1.0})):
-            title = f"a `get` at 50 connections, {'one by one' if depth == 1 else '16 at a time'}"
-            figures.append(Figure(title, "µs", medians(title, tell, loads[depth]), most))
-    return figures
-
-
-def deliveries(folder: Path, tell: Tell, watchers: int = 1000) -> list[Figure]:
-    """One value set, and told to a thousand."""
-    trials: dict[str, Callable[[], float]] = {}
-    with ExitStack() as stack:
-        port = free_port()
-        ours = stack.enter_context(servers.gateway(folder, port))
-        source = stack.enter_context(ours.connect(port))
-        answer(source, b"set value %s\n" % VALUE, b"OK\n")
-        line = answer(source, b"get manual.value\n", b"OK\n").removesuffix(b"OK\n")
-        watching = stack.enter_context(closing(Watching(watchers, 2 + len(line))))
-        watching.join(lambda: ours.connect(port), b"watch manual.value\n", b"OK 1\n")
-        setting = b"set value %s\n" % VALUE
-        trials[OURS] = partial(each, ours, partial(watching.run, source, setting, len(b"OK\n"), 100))
-
-        port = free_port()
-        broker = stack.enter_context(servers.mosquitto(folder, port))
-        publisher = stack.enter_context(mqtt(broker, port, b"bench-source"))
-        publish = packet(0x30, text(b"manual.value") + line)  # as many bytes of payload as ours
-        subscribed = stack.enter_context(closing(Watching(watchers, len(publish))))
-        numbers = iter(range(watchers))
-        subscribe = packet(0x82, b"\0\1" + text(b"manual.value") + b"\0")
-        subscribed.join(lambda: mqtt(broker, port, b"bench-%d" % next(numbers)), subscribe, b"\x90\3\0\1\0")
-        trials["mosquitto"] = partial(each, broker, partial(subscribed.run, publisher, publish, 0, 100))
-
-        title = f"a delivery to each of {watchers} watchers"
-        return [Figure(title, "µs", medians(title, tell, trials), {"mosquitto": 1.0})]
-
-
-def packet(kind: int, body: bytes) -> bytes:
-    """An MQTT 3.1.1 packet of less than 128 bytes."""
-    return bytes((kind, len(body))) + body
-
-
-def text(raw: bytes) -> bytes:
-    return len(raw).to_bytes(2, "big") + raw
-
-
-def mqtt(broker: Server, port: int, name: bytes) -> socket.socket:
-    client = broker.connect(port)
-    answer(client, packet(0x10, text(b"MQTT") + b"\4\2\0\0" + text(name)), b"\x20\2\0\0")
-    return client
 
 
 def sentences(folder: Path, tell: Tell) -> list[Figure]:
