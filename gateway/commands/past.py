@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred, fail, succeed
 
-from drivers.api import Quantity
+from drivers.api import Quantity, Value
 from gateway.clock import iso
-from gateway.commands.grammar import GLOB, Answer, CommandError, Row, nearest, number
+from gateway.commands.grammar import GLOB, Answer, CommandError, Data, Row, nearest, number
 from gateway.commands.times import END, Span, spanned
 from gateway.history.question import Aggregate, Deed, Event, Page, Place, Point, Question
 from gateway.hub import matcher
@@ -32,7 +32,7 @@ class Past(Protocol):
     def ask(self, question: Question) -> Deferred[Page]: ...
 
     def events(
-        self, start: float, end: float, devices: tuple[str, ...] = (), limit: int = 1000
+        self, start: float, end: float, devices: tuple[str, ...] = (), limit: int = 1000, running: bool = False
     ) -> Deferred[tuple[Event, ...]]: ...
 
     def names(self) -> tuple[str, ...]: ...
@@ -55,7 +55,7 @@ class Forgetful:
         return fail(CommandError("no-history", "no history is kept here"))
 
     def events(
-        self, start: float, end: float, devices: tuple[str, ...] = (), limit: int = 1000
+        self, start: float, end: float, devices: tuple[str, ...] = (), limit: int = 1000, running: bool = False
     ) -> Deferred[tuple[Event, ...]]:
         return succeed(())
 
@@ -144,15 +144,13 @@ class Reel:
 
 def told(label: str, name: str, page: Page, point: Point) -> Row:
     """One line: the time, the value, and the quality where it is not good; *label*, if any, in front."""
-    when = f"+{point.monotonic:.3f}" if point.wall is None else iso(point.wall)
     columns = [label] if label else []
-    columns += [when, written(Quantity(name, page.unit, page.kind, digits=page.digits), point.value)]
+    columns += [when(point), written(Quantity(name, page.unit, page.kind, digits=page.digits), point.value)]
     if point.quality != "good":
         columns.append(point.quality)
-    value = point.value
     data = {
         "name": name,
-        "value": round(value, page.digits) + 0.0 if page.kind == "float" and isinstance(value, float) else value,
+        "value": shown(page, point),
         "unit": page.unit,
         "kind": page.kind,
         "digits": page.digits,
@@ -163,6 +161,23 @@ def told(label: str, name: str, page: Page, point: Point) -> Row:
         "monotonic": round(point.monotonic, 3),
     }
     return Row(" ".join(columns), data)
+
+
+def when(point: Point) -> str:
+    """Its time; where that is not known, seconds since the start of its boot."""
+    return f"+{point.monotonic:.3f}" if point.wall is None else iso(point.wall)
+
+
+def shown(page: Page, point: Point) -> Value:
+    """Its value with as many decimals as it has."""
+    value = point.value
+    return round(value, page.digits) + 0.0 if page.kind == "float" and isinstance(value, float) else value
+
+
+def happened(event: Event) -> Data:
+    """What happened to a device, for programs."""
+    return {"time": None if event.wall is None else iso(event.wall), "boot": event.boot, "monotonic": event.ms / 1000,
+            "device": event.device, "what": event.what, "text": event.text, "count": event.count}  # fmt: skip
 
 
 def do_audit(me: Session, count: str = str(DEEDS)) -> Deferred[Answer]:

@@ -88,10 +88,10 @@ class Session:
         return self.commands.history.ask(question)
 
     def happened(
-        self, start: float, end: float, devices: tuple[str, ...] = (), limit: int = 1000
+        self, start: float, end: float, devices: tuple[str, ...] = (), limit: int = 1000, running: bool = False
     ) -> Deferred[tuple[Event, ...]]:
-        """What happened to *devices*, or to all, between two Unix times."""
-        return self.commands.history.events(start, end, devices, limit)
+        """What happened to *devices*, or to all, from *start* on and before *end*, as in a ``Question``."""
+        return self.commands.history.events(start, end, devices, limit, running)
 
     def listen(self, take: Callable[[str, Status], None]) -> Callable[[], None]:
         """Have *take* called with a device's name and status when its life changes, until the returned function is

@@ -77,11 +77,21 @@ def moment(text: str, clock: Clock) -> Moment:
 
 
 def spanned(words: tuple[str, ...], clock: Clock) -> Span:
-    """What ``FROM [TO] [STEP] [AGGREGATE]`` means.  TO is now when it is left out.  Raises CommandError."""
+    """What ``FROM [TO] [STEP] [AGGREGATE]`` means.  Raises CommandError."""
     first, *rest = words
+    end = rest.pop(0) if rest and not DURATION.fullmatch(rest[0]) and rest[0].lower() not in AGGREGATES else None
+    step = rest.pop(0) if rest and rest[0].lower() not in AGGREGATES else None
+    aggregate = rest.pop(0) if rest else None
+    if rest:
+        raise CommandError("syntax", f"{clip(rest[0])} is one word too many; STEP comes before AGGREGATE: 10m mean")
+    return between(clock, first, end, step, aggregate)
+
+
+def between(clock: Clock, first: str, last: str | None, step: str | None = None, aggregate: str | None = None) -> Span:
+    """What these words mean together.  The end is now when it is left out.  Raises CommandError."""
     start = moment(first, clock)
-    if rest and not DURATION.fullmatch(rest[0]) and rest[0].lower() not in AGGREGATES:
-        end = moment(rest.pop(0), clock)
+    if last is not None:
+        end = moment(last, clock)
         if end.running != start.running:
             raise CommandError(
                 "syntax", "the time is not known yet: -1h, now and +12.345 are seconds since the start, dates are not"
@@ -90,13 +100,11 @@ def spanned(words: tuple[str, ...], clock: Clock) -> Span:
         end = moment("now", clock) if start.running or clock.now() is not None else Moment(END, False)
     if end.seconds < start.seconds:
         raise CommandError("syntax", f"{clip(first)} is later than the end; write FROM TO, as in -2h -1h")
-    step = duration(rest.pop(0)) if rest and rest[0].lower() not in AGGREGATES else None
-    aggregate = chosen(rest.pop(0).lower()) if rest else None
-    if rest:
-        raise CommandError("syntax", f"{clip(rest[0])} is one word too many; STEP comes before AGGREGATE: 10m mean")
-    if aggregate is not None and step is None:
-        raise CommandError("syntax", f"{aggregate} of how long each? Write a STEP before it: 10m {aggregate}")
-    return Span(start.seconds, end.seconds, start.running, step, aggregate)
+    seconds = None if step is None else duration(step)
+    how = None if aggregate is None else chosen(aggregate.lower())
+    if how is not None and step is None:
+        raise CommandError("syntax", f"{how} of how long each? Write a STEP before it: 10m {how}")
+    return Span(start.seconds, end.seconds, start.running, seconds, how)
 
 
 def chosen(word: str) -> Aggregate:

@@ -6,6 +6,7 @@ from functools import cache
 from http import HTTPStatus
 from typing import Any
 
+from gateway.commands import Answer
 from gateway.reading import encode
 
 JSON = b"application/json"
@@ -17,6 +18,10 @@ SAFE = (
     b"Referrer-Policy: no-referrer\r\n"
     b"X-Content-Type-Options: nosniff\r\n"
 )
+
+# Of commands that were refused; any other code is a 400.
+CODES = {"unknown": 404, "denied": 403, "bad-value": 422, "no-answer": 504, "bad-frame": 502, "wrong-device": 502,
+         "device": 502, "limit": 429, "no-history": 503, "internal": 500}  # fmt: skip
 
 
 class Refusal(Exception):
@@ -43,3 +48,9 @@ def closing(refusal: Refusal) -> bytes:
     body = refusal.body
     length = b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
     return opening(refusal.status, JSON) + FRESH + refusal.fields + length + body
+
+
+def refused(answer: Answer) -> tuple[str, str]:
+    """The code and the message of a command that was refused."""
+    _, code, message = f"{answer.status} ".split(" ", 2)
+    return code, message.strip()

@@ -1,4 +1,4 @@
-"""What stands under ``/api/v1``: devices, readings, events, commands."""
+"""What stands under ``/api/v1``: devices, readings, events, commands; the past is in ``past``."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ import msgspec
 from twisted.internet.defer import Deferred
 
 from gateway.commands import Answer, CommandError, Session
-from gateway.commands.grammar import clip, nearest
-from gateway.interfaces.http.answer import FRESH, JSON, TEXT, Refusal
+from gateway.commands.grammar import GLOB, clip, nearest
+from gateway.interfaces.http import past
+from gateway.interfaces.http.answer import CODES, FRESH, JSON, TEXT, Refusal, refused
 from gateway.interfaces.http.devices import full, summary
+from gateway.interfaces.http.metrics import metrics
 from gateway.reading import Reading, encode
 
 if TYPE_CHECKING:
     from gateway.interfaces.http.request import Request
-
-GLOB = frozenset("*?[")
-CODES = {"unknown": 404, "denied": 403, "bad-value": 422, "no-answer": 504, "bad-frame": 502, "wrong-device": 502,
-         "device": 502, "limit": 429, "internal": 500}  # fmt: skip  # any other refused command is a 400
 
 
 class Order(msgspec.Struct, forbid_unknown_fields=True):
@@ -99,12 +97,6 @@ def told(request: Request, answer: Answer) -> None:
     request.answer(body, CODES.get(code, 400), JSON, FRESH)
 
 
-def refused(answer: Answer) -> tuple[str, str]:
-    """The code and the message of a command that was refused."""
-    _, code, message = f"{answer.status} ".split(" ", 2)
-    return code, message.strip()
-
-
 def patterns(request: Request, new: bool = False) -> list[str]:
     """Which names are wanted; none means all.  A name without a glob must be there, so that a typo is not taken
     for silence; with *new*, a key of ``manual`` may come later."""
@@ -132,9 +124,12 @@ Show = Callable[["Request"], None]
 SEE = ("GET", "HEAD")
 ROUTES: dict[str, tuple[tuple[str, ...], Show]] = {
     "/healthz": (SEE, health),
+    "/metrics": (SEE, metrics),
     "/api/v1/devices": (SEE, devices),
     "/api/v1/readings": (SEE, readings),
     "/api/v1/events": (SEE, events),
+    "/api/v1/happenings": (SEE, past.happenings),
+    "/api/v1/history": (SEE, past.history),
     "/api/v1/commands": (("POST",), commands),
 }
 NAMED: dict[str, Callable[[Request, str], None]] = {"/api/v1/devices/": device, "/api/v1/readings/": reading}

@@ -43,7 +43,7 @@ class Pastime:
             return fail(error)
 
     def events(
-        self, start: float, end: float, devices: tuple[str, ...] = (), limit: int = 1000
+        self, start: float, end: float, devices: tuple[str, ...] = (), limit: int = 1000, running: bool = False
     ) -> Deferred[tuple[Event, ...]]:
         return succeed(())
 

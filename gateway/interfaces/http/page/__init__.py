@@ -12,26 +12,32 @@ KINDS = {
     ".css": b"text/css; charset=utf-8",
     ".js": b"text/javascript; charset=utf-8",
     ".svg": b"image/svg+xml",
+    ".txt": b"text/plain; charset=utf-8",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file as it goes out: plain or gzipped, with its kind and a tag that changes with its bytes."""
+    """A file as it goes out: gzipped, with its kind and a tag that changes with its bytes."""
 
     kind: bytes
-    plain: bytes
     packed: bytes
     tag: bytes
 
+    @property
+    def plain(self) -> bytes:
+        """For the few that cannot unpack it."""
+        return gzip.decompress(self.packed)
+
 
 def files() -> dict[bytes, File]:
-    """Every file of the page by its address; ``index.html`` is ``/``."""
+    """Every file of the page by its address; ``index.html`` is ``/``, and what lies there packed has no ``.gz``."""
     found = {}
     for path in Path(__file__).parent.iterdir():
-        if (kind := KINDS.get(path.suffix)) is not None:
-            plain = path.read_bytes()
-            tag = b'W/"%b"' % sha256(plain).hexdigest()[:16].encode()
-            address = b"/" if path.name == "index.html" else f"/{path.name}".encode()
-            found[address] = File(kind, plain, gzip.compress(plain, mtime=0), tag)
+        name = path.name.removesuffix(".gz")
+        if (kind := KINDS.get(Path(name).suffix)) is not None:
+            data = path.read_bytes()
+            tag = b'W/"%b"' % sha256(data).hexdigest()[:16].encode()
+            address = b"/" if name == "index.html" else f"/{name}".encode()
+            found[address] = File(kind, data if name != path.name else gzip.compress(data, mtime=0), tag)
     return found

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -21,6 +22,8 @@ from drivers.api import NoAnswer, Quantity, Value
 from drivers.quantities import co2, humidity, particles, pressure, state, temperature
 from gateway.clock import Clock
 from gateway.commands import Card, Commands, Status
+from gateway.history.service import History
+from gateway.history.store import Store
 from gateway.hub import Chunk, Hub
 from gateway.manual import Manual
 
@@ -70,14 +73,17 @@ class Fake:
         return lambda: None
 
 
-def gateway(reactor: IReactorTime, synced: bool = True) -> tuple[Hub, Commands]:
-    """A hub with the manual device, and the door to it."""
-    start = time.monotonic()
+def gateway(reactor: Any, synced: bool = True, age: float = 0.0) -> tuple[Hub, Commands, History]:
+    """A hub with the manual device, the door to it, and a history in memory.  It began *age* seconds ago."""
+    start = time.monotonic() - age
     clock = Clock(3, lambda: time.monotonic() - start)
+    hub, history = Hub(clock), History(reactor, clock, Store())
+    hub.subscribe(history.hear, "*")
+    hub.listen(lambda name, status: history.note(name, status.state, status.reason))
+    history.startService()
     if synced:
         clock.set(time.time())
-    hub = Hub(clock)
-    return hub, Commands(hub, Manual(hub), reactor)
+    return hub, Commands(hub, Manual(hub), reactor, history), history
 
 
 def house(hub: Hub) -> list[Fake]:
@@ -118,7 +124,7 @@ def main() -> None:
     from gateway.reactor import Reactor
 
     reactor = Reactor()
-    hub, commands = gateway(reactor, synced="unsynced" not in sys.argv)
+    hub, commands, _ = gateway(reactor, synced="unsynced" not in sys.argv)
     hub.subscribe(lambda readings: learn(hub), "manual.clock")  # whatever it is set to
     hub.devices |= {fake.name: fake for fake in house(hub)}
     for name in ("pump", "gate"):

@@ -21,9 +21,9 @@ R = TypeVar("R")
 class Server:
     """What a test needs of a gateway.  Whatever touches the hub goes through ``do``."""
 
-    def __init__(self, synced: bool = True, hosts: tuple[str, ...] = ()) -> None:
+    def __init__(self, synced: bool = True, hosts: tuple[str, ...] = (), age: float = 0.0) -> None:
         self.reactor = Reactor()
-        self.hub, self.commands = gateway(self.reactor, synced)
+        self.hub, self.commands, self.history = gateway(self.reactor, synced, age)
         self.devices: dict[str, Fake] = {fake.name: fake for fake in house(self.hub)}
         self.hub.devices |= self.devices
         self.site = site(self.commands, self.reactor, hosts, tcp=7600)
@@ -43,6 +43,7 @@ class Server:
 
     def close(self) -> None:
         self.do(self.listening.stopListening)
+        self.do(self.history.stopService)
         self.reactor.callFromThread(self.reactor.stop)
         self.thread.join(5)
         assert not self.thread.is_alive()
