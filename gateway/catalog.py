@@ -34,6 +34,8 @@ NAMES: Mapping[str, str] = {
     "gps": "drivers.gps",
     "hwmon": "drivers.hwmon",
     "iio": "drivers.iio",
+    "ina219": "drivers.ina219",
+    "ina226": "drivers.ina219",
     "jsonlines": "drivers.tables",
     "keyvalue": "drivers.tables",
     "lm75": "drivers.lm75",
