@@ -298,7 +298,8 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Driver(Generic[S]):
-    """All that the gateway knows of one kind of device."""
+    """All that the gateway knows of one kind of device.  Where the settings choose which quantities it has, or which of
+    them can be set, *chosen* tells; *quantities* are then those of the settings nobody touched."""
 
     name: str
     title: str
@@ -309,3 +310,8 @@ class Driver(Generic[S]):
     device: Callable[[S], Device]
     emulator: Callable[[], Emulates]
     documentation: str | None
+    chosen: Callable[[S], tuple[Quantity, ...]] | None = None
+
+    def having(self, settings: S) -> tuple[Quantity, ...]:
+        """The quantities of a device with these *settings*."""
+        return self.quantities if self.chosen is None else self.chosen(settings)

@@ -119,12 +119,14 @@ def read_device(table: Table, find: Find, names: Iterable[str]) -> Device | None
         return None
     where = read_where(table, driver.link)
     settings = read_settings(table, driver)
+    has = driver.quantities if settings is None else driver.having(settings)
     quantities = {
         quantity.name: read_quantity(inner, quantity)
-        for quantity in driver.quantities
+        for quantity in has
         if quantity.name not in table.known and (inner := table.table(quantity.name))
     }
-    refuse_misplaced(table, driver)
+    unknown = settings is None and driver.chosen is not None
+    refuse_misplaced(table, driver, unknown or any(quantity.writable for quantity in has))
     table.close()
     if where is None or settings is None:
         return None
@@ -153,9 +155,9 @@ def refuse_unquoted(table: Table) -> bool:
     return bool(inner) and "driver" not in table.raw
 
 
-def refuse_misplaced(table: Table, driver: Driver[Any]) -> None:
+def refuse_misplaced(table: Table, driver: Driver[Any], settable: bool) -> None:
     """Say of keys that other drivers have why this one has them not."""
-    if not any(quantity.writable for quantity in driver.quantities):
+    if not settable:
         for key in OUTPUT:
             del table.known[key]
             if key in table.raw:

@@ -19,7 +19,7 @@ PATIENCE = 5.0  # seconds that the outputs of one device may take to get where t
 
 def switches(plan: Plan) -> list[Quantity]:
     """What can be switched on and off."""
-    return [each for each in plan.driver.quantities if each.writable and each.kind == "flag"]
+    return [each for each in plan.card.quantities if each.writable and each.kind == "flag"]
 
 
 def levels(plan: Plan, policy: str) -> dict[str, bool] | None:

@@ -41,7 +41,7 @@ def planned(device: config.Device) -> Plan:
         where=place(device.where),
         period=device.period,
         settings={field.name: getattr(settings, field.name) for field in fields(settings)},
-        quantities=device.driver.quantities,
+        quantities=device.driver.having(settings),
     )
     return Plan(
         card=card,

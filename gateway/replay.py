@@ -151,7 +151,7 @@ def planned(driver: Driver[Any], recording: Recording) -> Plan:
     name = about.get("device", driver.name)
     card = Card(name=name, label=name, driver=driver.name, title=driver.title, documentation="",
                 where=about.get("where", ""), period=float(about.get("period", driver.period)), settings=told,
-                quantities=driver.quantities)  # fmt: skip
+                quantities=driver.having(settings))  # fmt: skip
     return Plan(card=card, driver=driver, settings=settings, scales={}, limits={})
 
 
