@@ -21,21 +21,20 @@ def test_more_clients_than_descriptors(tmp_path: Path) -> None:
     def connect() -> socket.socket:
         return socket.create_connection(("127.0.0.1", port), 20)
 
-    def listens() -> bool:
+    def first() -> list[socket.socket]:
         try:
-            connect().close()
+            return [connect()]
         except ConnectionRefusedError:
-            return False
-        return True
+            return []
 
     def ask(client: socket.socket) -> bytes:
         client.sendall(b"set x 1\n")
         return client.recv(4096)
 
     try:
-        daemon.until(listens)
         with ExitStack() as stack:
-            clients = [stack.enter_context(connect()) for _ in range(ROOM)]
+            clients = [stack.enter_context(each) for each in daemon.until(first)]
+            clients += [stack.enter_context(connect()) for _ in range(ROOM - 1)]
             assert {ask(client) for client in clients} == {b"OK\n"}
             for _ in range(3 * HARD):  # more than all that are left
                 with connect() as refused:
