@@ -23,6 +23,8 @@ FAMILIES = {"line": "drivers.family.line"}
 
 # Where each shipped driver is described: its module, or the folder of tables.  A test holds it against what is there.
 NAMES: Mapping[str, str] = {
+    "ads1015": "drivers.ads1115",
+    "ads1115": "drivers.ads1115",
     "bme280": "drivers.bme280",
     "bmp280": "drivers.bme280",
     "board": "drivers.board",
