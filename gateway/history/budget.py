@@ -6,6 +6,7 @@ minute apart; when that is not enough, readings are thinned: each series keeps o
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -63,10 +64,15 @@ class Meter:
 
     def seen(self) -> int:
         try:
-            text = self.io.read_text()
+            file = os.open(self.io, os.O_RDONLY)  # each time: the process may have forked since
         except OSError:
             return 0
-        return int(next((line.split()[1] for line in text.splitlines() if line.startswith("write_bytes:")), 0))
+        try:
+            return int(os.read(file, 1000).partition(b"\nwrite_bytes:")[2].split(None, 1)[0])
+        except (OSError, LookupError):
+            return 0
+        finally:
+            os.close(file)
 
     def spent(self, pages: int) -> int:
         """Bytes since it was asked before; *pages* of the database were changed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.history.buckets import HOUR, NEVER, Buckets
 from gateway.history.head import Series
-from gateway.history.past import Answering, Span
+from gateway.history.past import Answering, Span, heads
 from gateway.history.question import Question
 from gateway.history.store import Store, columns
 
@@ -35,7 +35,10 @@ def hours(store: Store, series: Series, span: Span, until: int | None) -> Answer
         ).fetchone()
         end = min(span.stop, (stop or 0) + 1)
     else:
-        end = span.stop if span.stop < until else (until + span.offset) // HOUR * HOUR - span.offset
+        for head in heads(store, series.id):  # where an hour is, there is nothing that is in no block yet
+            if head.boot == span.boot and len(head.ms):
+                until = min(until, head.ms[0])
+        end = span.stop if span.stop <= until else (until + span.offset) // HOUR * HOUR - span.offset
     if begin >= end:
         return
     made = Buckets(store, Question(series.name, 0, 0, limit=NEVER), [series], HOUR, need="")

@@ -90,6 +90,8 @@ class History(Service):
         self.timers: dict[str, IDelayedCall] = {}
         self.busy = self.tidying = False
         self.told: dict[tuple[str, str], tuple[float, int]] = {}
+        self.sized: tuple[Store, int] | None = None
+        self.size = 0
         self.deaf: Callable[[], object] = lambda: None
         self.trouble = why
         self.tell()
@@ -193,7 +195,7 @@ class History(Service):
         self.tell()
 
     def commit(self) -> tuple[int, int]:
-        """On the thread: how many bytes it took, and how large the database is."""
+        """On the thread: how many bytes it took, and how large the database is since it was packed last."""
         store = self.store
         before = store.db.total_changes
         store.thin = round(self.budget.thin * 1000)
@@ -201,7 +203,9 @@ class History(Service):
         if not self.worker.going or store.logged > 2 * PACKED:
             store.pack()
         pages = store.db.total_changes - before
-        return (0 if store.path == MEMORY else self.meter.spent(pages)), store.size()
+        if self.sized != (store, store.edition):
+            self.sized, self.size = (store, store.edition), store.size()
+        return (0 if store.path == MEMORY else self.meter.spent(pages)), self.size
 
     def committed(self, result: tuple[int, int]) -> None:
         spent, self.facts["history_size"] = result

@@ -269,8 +269,10 @@ class Store:
         """Put what is in the log into blocks: runs of ``SIZE``, or with *everything* all there is."""
         if self.fresh:  # it could not be written, so neither can a block
             return
-        done: list[tuple[Head, int]] = []
         everything = everything or self.logged > PACKED
+        if not everything and all(len(head.ms) < SIZE for head in self.every()):
+            return
+        done: list[tuple[Head, int]] = []
         with self.writing():
             for head in self.every():
                 count = 0
@@ -284,7 +286,8 @@ class Store:
             self.db.executemany("DELETE FROM log WHERE id=?", [(row,) for row in gone])
         self.edition += any(count for _, count in done)
         for head, count in done:
-            head.drop(count)
+            if count:
+                head.drop(count)
         for _ in gone:
             self.logged -= self.rows.popleft()[2]
         self.retired = [head for head in self.retired if len(head.ms)]

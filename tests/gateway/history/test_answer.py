@@ -36,6 +36,7 @@ DEEDS = st.lists(
         st.tuples(st.just("kill")),
         st.tuples(st.just("set"), st.sampled_from([0, 1, 3600, 90_000, -5000])),
         st.tuples(st.just("roll")),
+        st.tuples(st.just("tidy")),
     ),
     min_size=1,
     max_size=25,
@@ -66,8 +67,10 @@ def carried_out(deeds: list[tuple[object, ...]], folder: Path) -> Past:
                     past.set_clock(WALL + shift + past.now / 1000 + 1000 * past.store.boot)
                     past.commit()
                     known = True
-            case ("roll",):
+            case ("roll" | "tidy",):
                 past.commit()
+                if deed == "tidy":
+                    past.store.pack(everything=True)
                 past.roll()
     return past
 

@@ -217,9 +217,22 @@ def test_hours_of_a_boot_without_a_time_wait() -> None:
     for at in range(8000):
         past.tell(NAME, float(at))
     past.commit()
+    past.store.pack(everything=True)
     done(roll(past.store, past.store.boot, past.now))
     assert past.store.db.execute("SELECT count(*) FROM hour").fetchone() == (0,)
     past.set_clock(WALL)
     past.commit()
     done(roll(past.store, past.store.boot, past.now))
     assert past.store.db.execute("SELECT count(*) FROM hour").fetchone()[0] == 2
+
+
+def test_no_hour_is_made_of_what_is_in_no_block_yet() -> None:
+    """Whoever asks where an hour is looks into blocks, and not among the newest."""
+    past = Past()
+    past.set_clock(WALL)
+    for _ in range(13):
+        past.tell(NAME, 20.0, 400_000)
+    past.commit()
+    past.roll()
+    found = past.all(NAME, 0, 2**33, step=7200, aggregate="count")
+    assert sum(value for _, value in found) == 13
