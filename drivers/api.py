@@ -150,6 +150,7 @@ class Serial:
     baud: int
     parity: Literal["N", "E", "O"] = "N"
     stop_bits: Literal[1, 2] = 1
+    bits: Literal[7, 8] = 8
     operations: ClassVar[tuple[type, ...]] = (Ask, Sleep)
 
 

@@ -249,6 +249,7 @@ def read_serial(table: Table, line: Serial) -> SerialPort | None:
         baud=table.take("baud", notation.whole(50, 4_000_000), line.baud),
         parity=table.take("parity", notation.one_of(("N", "E", "O")), line.parity),
         stop_bits=table.take("stop_bits", notation.one_of((1, 2)), line.stop_bits),
+        bits=table.take("bits", notation.one_of((7, 8)), line.bits),
     )
     rs485 = table.take("rs485", notation.flag, False)
     table.close()

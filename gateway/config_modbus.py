@@ -52,4 +52,4 @@ def unlike(places: Iterable[tuple[Table, Where]]) -> Iterator[tuple[Table, str]]
 
 def spoken(port: Any) -> str:
     line = port.line
-    return f"{line.baud} 8{line.parity}{line.stop_bits}" + (" with rs485" if port.rs485 else "")
+    return f"{line.baud} {line.bits}{line.parity}{line.stop_bits}" + (" with rs485" if port.rs485 else "")

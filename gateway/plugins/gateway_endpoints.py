@@ -1,5 +1,5 @@
-"""What makes ``serial:PATH[:baud=9600][:parity=N][:stop_bits=1]`` a client endpoint string for any Twisted program.
-Installed among Twisted's own plugins, and read whenever one of them is looked for: so it imports late."""
+"""What makes ``serial:PATH[:baud=9600][:parity=N][:stop_bits=1][:bits=8]`` a client endpoint string for any Twisted
+program.  Installed among Twisted's own plugins, and read whenever one of them is looked for: so it imports late."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ class SerialParser:
 
         path, *more = (*args, *filter(None, [kwargs.pop("path", None)]), "")
         if not path or any(more):
-            raise ValueError("one port, as in serial:PATH[:baud=9600][:parity=N][:stop_bits=1]")
+            raise ValueError("one port, as in serial:PATH[:baud=9600][:parity=N][:stop_bits=1][:bits=8]")
         return SerialEndpoint(reactor, path, set_line(COMMON, kwargs))
 
 

@@ -42,7 +42,7 @@ UNPACED = Pace()
 
 def pace(line: Serial) -> Pace:
     """That of a serial line: "MODBUS over Serial Line V1.02", 2.5.1.1.  At 9600 baud, 8N1, 3.5 bytes are 3.6 ms."""
-    byte = (1 + 8 + (line.parity != "N") + line.stop_bits) / line.baud
+    byte = (1 + line.bits + (line.parity != "N") + line.stop_bits) / line.baud
     return Pace(byte, 3.5 * byte if line.baud <= FAST else FIXED)
 
 

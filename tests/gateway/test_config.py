@@ -178,6 +178,7 @@ def test_what_is_said_counts() -> None:
         ('"usb:1546:01A8:A:7"', SerialPort("usb:1546:01a8:A:7", Serial(9600))),
         ('{ path = "usb:1546:01a8", baud = 4800 }', SerialPort("usb:1546:01a8", Serial(4800))),
         ('{ path = "/dev/a", parity = "E", stop_bits = 2 }', SerialPort("/dev/a", Serial(9600, "E", 2))),
+        ('{ path = "/dev/a", parity = "E", bits = 7 }', SerialPort("/dev/a", Serial(9600, "E", 1, 7))),
         ('"serial:/dev/a"', SerialPort("/dev/a", Serial(9600))),
         ('"serial:/dev/a:0:1:parity=E:baud=4800"', SerialPort("/dev/a:0:1", Serial(4800, "E"))),
         (r"'serial:/dev/a\:0:stop_bits=2'", SerialPort("/dev/a:0", Serial(9600, "N", 2))),

@@ -308,6 +308,7 @@ def test_a_usb_adapter_is_looked_up_at_each_connect(
         ("serial:/dev/ttyS0", "/dev/ttyS0", Serial(4800, "E")),
         ("serial:/dev/ttyS0:baud=9600", "/dev/ttyS0", Serial(9600, "E")),
         (r"serial:/dev/pci-0\:1\:2:baud=300:parity=O:stop_bits=2", "/dev/pci-0:1:2", Serial(300, "O", 2)),
+        ("serial:/dev/ttyS0:baud=1200:bits=7", "/dev/ttyS0", Serial(1200, "E", 1, 7)),
         (r"serial:usb\:1546\:01a8", "usb:1546:01a8", Serial(4800, "E")),
     ],
 )
@@ -319,7 +320,8 @@ def test_reads_serial_strings(text: str, path: str, line: Serial) -> None:
 @pytest.mark.parametrize(
     "text",
     ["serial", "serial:", "tcp:/dev/x", "serial:/dev/x:bauds=1", "serial:/dev/x:9600", "serial:/dev/x:baud=fast"]
-    + ["serial:/dev/x:baud=0", "serial:/dev/x:parity=X", "serial:/dev/x:stop_bits=3", "serial:/dev/x:baud=-9600"],
+    + ["serial:/dev/x:baud=0", "serial:/dev/x:parity=X", "serial:/dev/x:stop_bits=3", "serial:/dev/x:baud=-9600"]
+    + ["serial:/dev/x:bits=9"],
 )
 def test_refuses_wrong_serial_strings(text: str) -> None:
     with pytest.raises(ValueError, match="serial"):
