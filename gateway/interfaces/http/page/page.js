@@ -1,16 +1,18 @@
 // The page: one event stream, and what it says, drawn.  The gateway sends how everything is, then what changes.
 
-import { Spark, span, written } from "./spark.js";
+import { View } from "./past.js";
+import { Spark, size, span, written } from "./spark.js";
 
 const SILENCE = 20_000; // ms without an event, after which the gateway is asked whether it is there
 const AGAIN = 2_000; // ms until the next try to connect
 const MOST = 100; // quantities drawn of one device
+const KEPT = 60_000; // ms between two looks at the history
 const WORDS = { pm1: "PM1", pm4: "PM4", pm2_5: "PM2.5", pm10: "PM10", co2: "CO₂", hdop: "HDOP" };
 
 const link = document.getElementById("link");
 const host = location.hostname;
 const devices = new Map();
-let stream, again, heard = 0, boot = { uptime: 0, at: 0, tcp: 0 };
+let stream, again, shown, heard = 0, boot = { uptime: 0, at: 0, tcp: 0 };
 
 const last = (name) => name.slice(name.lastIndexOf(".") + 1);
 const owner = (name) => name.slice(0, name.lastIndexOf("."));
@@ -39,7 +41,10 @@ class Tile {
     const find = (selector) => this.element.querySelector(selector);
     [this.output, this.time, this.quality, this.refused] = [".number", "time", ".quality", ".refused"].map(find);
     if (["float", "int", "flag"].includes(quantity.kind)) this.spark = new Spark(find("svg"), quantity);
-    find("h3").textContent = titled(quantity.name);
+    find("h3 a").textContent = titled(quantity.name);
+    find("h3 a").href = `#${encodeURIComponent(quantity.name)}`;
+    find("svg").addEventListener("click", () => find("h3 a").click());
+    find("figure input").setAttribute("aria-label", `A moment of ${titled(quantity.name)}`);
     find(".unit").textContent = quantity.unit;
     find("summary").textContent = quantity.name;
     find("summary").title = "How a program gets it";
@@ -57,6 +62,7 @@ class Tile {
     this.element.classList.remove("none");
     this.button?.setAttribute("aria-checked", reading.value);
     this.spark?.add(this.at, Number(reading.value));
+    this.chart?.add(reading);
     this.age();
   }
 
@@ -149,7 +155,8 @@ class Device {
   show(facts) {
     const find = (selector) => this.element.querySelector(selector);
     const running = facts.state === "running";
-    put(find("h2"), facts.label || facts.name);
+    put(find("h2 a"), facts.label || facts.name);
+    find("h2 a").href = `#${encodeURIComponent(facts.name)}`;
     put(find(".about"), [...new Set([facts.label && facts.name, facts.driver, facts.where])].filter(Boolean).join(" · "));
     put(find(".state"), facts.state);
     find(".state").classList.toggle("trouble", !running);
@@ -166,7 +173,8 @@ class Device {
     if (this.loading) return;
     this.loading = true;
     try {
-      const { quantities } = await (await fetch(`api/v1/devices/${encodeURIComponent(this.name)}`)).json();
+      const { quantities, period } = await (await fetch(`api/v1/devices/${encodeURIComponent(this.name)}`)).json();
+      this.period = period;
       const tiles = quantities.slice(0, MOST).map((quantity) => this.tile(quantity));
       this.element.style.setProperty("--n", Math.min(tiles.length, 6) || 1);
       const rest = quantities.length - tiles.length;
@@ -175,6 +183,7 @@ class Device {
       if (rest > 0) this.element.querySelector("ul").append(`and ${rest} more, which api/v1/readings lists`);
       this.early.forEach((reading, name) => this.tiles.get(name)?.show(reading));
       this.early.clear();
+      route();
     } catch {
       this.shape = undefined; // the next word of it asks again
     } finally {
@@ -197,6 +206,7 @@ class Device {
   remove() {
     this.element.remove();
     devices.delete(this.name);
+    route();
   }
 }
 
@@ -214,6 +224,8 @@ function connect() {
   stream.addEventListener("status", ({ data }) => {
     heard = performance.now();
     boot = { ...JSON.parse(data), at: heard };
+    kept(boot);
+    shown?.load();
     document.body.classList.remove("lost");
     link.className = "live";
     count();
@@ -225,7 +237,9 @@ function connect() {
   stream.addEventListener("clock", ({ data }) => {
     heard = performance.now();
     const told = JSON.parse(data);
+    boot = { ...boot, synced: true, time: told.time, uptime: told.monotonic, at: heard };
     devices.forEach((device) => device.tiles.forEach((tile) => tile.timed(told)));
+    shown?.load();
   });
   stream.addEventListener("device", ({ data }) => {
     heard = performance.now();
@@ -233,15 +247,16 @@ function connect() {
     const device = devices.get(facts.name);
     if (facts.state === "removed") device?.remove();
     else Object.assign(device ?? new Device(facts.name), { told: boot.at, state: facts.state }).show(facts);
+    if (device && device === shown?.device) shown.changed();
     count();
   });
 }
 
 function count() {
-  const shown = [...devices.values()].filter((device) => !device.element.hidden);
-  const running = shown.filter((device) => device.state === "running").length;
-  document.getElementById("empty").hidden = shown.length > 0;
-  put(link, running === shown.length ? "Live" : `Live · ${running} of ${shown.length} devices running`);
+  const present = [...devices.values()].filter((device) => !device.element.hidden);
+  const running = present.filter((device) => device.state === "running").length;
+  document.getElementById("empty").hidden = present.length > 0;
+  put(link, running === present.length ? "Live" : `Live · ${running} of ${present.length} devices running`);
 }
 
 function forget(before) {
@@ -275,10 +290,52 @@ async function look() { // a board without power does not say goodbye
   fetch("healthz", { cache: "no-store", signal: AbortSignal.timeout(5000) }).catch(lost);
 }
 
+// One device alone: #NAME, or #DEVICE.QUANTITY
+
+function route() {
+  let name = location.hash.slice(1);
+  try { name = decodeURIComponent(name); } catch { /* typed by hand */ }
+  const device = devices.get(name) ?? devices.get(owner(name));
+  if (shown?.device === device) return shown?.attach();
+  shown?.close();
+  shown = device && new View(device, () => boot);
+  document.body.classList.toggle("one", Boolean(device));
+  document.getElementById("back").hidden = !device;
+  document.title = [device?.element.querySelector("h2").textContent, host, "Device Gateway"].filter(Boolean).join(" · ");
+  const place = devices.has(name) ? undefined : device?.tiles.get(name)?.element;
+  if (place) place.scrollIntoView();
+  else window.scrollTo(0, 0);
+}
+
+// The history
+
+function kept(facts) {
+  const line = document.getElementById("kept");
+  line.hidden = facts.history === undefined;
+  if (line.hidden) return;
+  const { history, history_size, history_written, history_budget, history_thinned, history_lost } = facts;
+  const rest = [[history_thinned, "thinned"], [history_lost, "lost"]].filter(([count]) => count).map((each) => each.join(" readings "));
+  const disk = history.startsWith("on ") ? [`${size(history_written)} of ${size(history_budget)} written today`] : [];
+  put(line, [`History ${history}`, size(history_size), ...disk, ...rest].join(" · "));
+  line.classList.toggle("trouble", history.includes(": ") || rest.length > 0);
+}
+
+async function lookKept() {
+  if (link.className !== "live" || document.hidden) return;
+  try {
+    const headers = { "Content-Type": "application/json" };
+    const answer = await fetch("api/v1/commands", { method: "POST", headers, body: '{"command": "status"}' });
+    kept(Object.assign({}, ...(await answer.json()).rows));
+  } catch { /* the stream tells when the gateway is gone */ }
+}
+
 document.getElementById("host").textContent = host;
 document.title = `${host} · Device Gateway`;
 setInterval(() => {
   devices.forEach((device) => device.tiles.forEach((tile) => tile.age()));
+  shown?.tick();
   look();
 }, 1000);
+setInterval(lookKept, KEPT);
+window.addEventListener("hashchange", route);
 connect();

@@ -13,6 +13,12 @@ export function span(seconds) {
   return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} days`;
 }
 
+export function size(bytes) {
+  const power = Math.min(3, Math.floor(Math.log10(Math.max(bytes, 1)) / 3));
+  const number = bytes / 1000 ** power;
+  return `${power && number < 10 ? number.toFixed(1) : Math.round(number)} ${["B", "kB", "MB", "GB"][power]}`;
+}
+
 export class Spark {
   constructor(svg, quantity) {
     Object.assign(this, { svg, quantity, points: [] });

@@ -13,7 +13,7 @@ import pytest
 from tests.gateway.interfaces.http.browser import Browser
 
 ROOT = Path(__file__).parents[4]
-TILE = "[...document.querySelectorAll('li')].find(e => e.querySelector('summary').textContent === '{}')"
+TILE = "[...document.querySelectorAll('#devices ul > li')].find(e => e.querySelector('summary').textContent === '{}')"
 
 
 class Gateway:
@@ -142,3 +142,114 @@ def test_the_page_fits_a_phone_and_asks_the_gateway_only(browser: Browser, gatew
     browser.call("/goog/cdp/execute", {"cmd": "Emulation.clearDeviceMetricsOverride", "params": {}})
     asked = browser.run("return performance.getEntriesByType('resource').map(e => e.name)")
     assert asked and all(each.startswith(f"http://127.0.0.1:{gateway.port}/") for each in asked)
+
+
+# A device's own page
+
+
+@pytest.fixture
+def past(browser: Browser) -> Iterator[Gateway]:
+    gateway = Gateway(0, "past")
+    browser.complaints()  # of the tests before
+    browser.open(f"http://127.0.0.1:{gateway.port}/#attic.humidity")
+    browser.until(f"return {summary('attic.temperature')}.startsWith('Lowest')", 20)
+    yield gateway
+    browser.open("about:blank")
+    gateway.close()
+
+
+def summary(name: str) -> str:
+    return f"({TILE.format(name)}?.querySelector('.summary').textContent ?? '')"
+
+
+def test_a_device_has_a_page_with_its_past(browser: Browser, past: Gateway) -> None:
+    shown = "return [...document.querySelectorAll('#devices > section')].filter(e => e.offsetHeight).map(e => e.id)"
+    assert len(browser.run(shown)) == 1
+    browser.until("return document.querySelectorAll('.open .plot canvas').length === 2")
+    happened = browser.until("return document.querySelector('.open .happened ol').innerText")
+    assert "lost: no answer: is it still plugged in?" in happened and "running" in happened
+    hour = browser.run(f"return {summary('attic.temperature')}")
+    assert "gap" in hour and "°C at" in hour
+    for span, lowest in (("Day", 17), ("Month", 14), ("Year", 10)):  # a night, autumn, winter
+        browser.run(f"document.querySelector('.open .spans input[value={span}]').click()")
+        browser.until(f"return parseFloat({summary('attic.temperature')}.split(' ')[1]) < {lowest}")
+    assert browser.run(f"return {summary('attic.temperature')}").endswith("gap")  # the forty days
+    browser.run("document.querySelector('#back a').click()")
+    browser.until("return document.body.className === ''")
+    assert len(browser.run(shown)) > 5 and browser.complaints() == []
+
+
+def test_live_readings_are_drawn_on(browser: Browser, past: Gateway) -> None:
+    """Also where the last step has not ended."""
+    for span in ("Hour", "Year"):
+        browser.run(f"document.querySelector('.open .spans input[value={span}]').click()")
+        first = browser.until(f"return {summary('attic.temperature')}.split('last ')[1]")
+        browser.until(f"return {summary('attic.temperature')}.split('last ')[1] !== {first!r}")
+
+
+def test_a_chart_is_read_by_keyboard(browser: Browser, past: Gateway) -> None:
+    slider = f"{TILE.format('attic.temperature')}.querySelector('input[type=range]')"
+    browser.until(f"return {slider}.offsetHeight")
+    browser.run(f"{slider}.focus()")
+    element = browser.run("return document.activeElement")
+    key = next(iter(element.values()))
+    for _ in range(3):
+        browser.call(f"/element/{key}/value", {"text": "\ue012"})  # to the left
+    told = browser.until(f"return {slider}.getAttribute('aria-valuetext')")
+    assert told.endswith("°C") and ":" in told
+    assert browser.run(f"return {slider}.getAttribute('aria-label')") == "A moment of Temperature"
+    hour = browser.run("return document.querySelector('.open .spans input:checked')")
+    browser.call(f"/element/{next(iter(hour.values()))}/value", {"text": "\ue014"})  # to the right
+    assert browser.until("return document.querySelector('.open .spans input:checked').value") == "Day"
+
+
+def test_flags_have_steps_and_words_a_list(browser: Browser, past: Gateway) -> None:
+    browser.run("location.hash = 'pump.state'")
+    assert " changes, last o" in browser.until(f"return {summary('pump.state')}")
+    browser.run(f"{part('pump.state', '[role=switch]')}.click()")
+    browser.until(f"return {summary('pump.state')}.includes('last on')")
+    browser.run("location.hash = 'manual'")
+    browser.until(f"return {part('manual.note', '.changes')}.innerText.includes('Anna')")
+    browser.run("fetch('api/v1/commands', {method: 'POST', headers: {'Content-Type': 'application/json'},"
+                " body: JSON.stringify({command: 'set note <b>never mind</b>'})})")  # fmt: skip
+    browser.until(f"return {part('manual.note', '.changes')}.firstChild.innerText.endsWith('<b>never mind</b>')")
+    assert browser.run(f"return {summary('manual.note')}") == "1 change"
+    assert browser.complaints() == []
+
+
+def test_a_gateway_without_the_time_shows_seconds_since_its_start(browser: Browser) -> None:
+    gateway = Gateway(0, "unsynced")
+    try:
+        browser.open(f"http://127.0.0.1:{gateway.port}/#attic")
+        browser.until(f"return {summary('attic.temperature')}.includes('s after the start')", 20)
+        browser.until("return document.querySelectorAll('.open .plot canvas').length === 2")
+        browser.run("fetch('api/v1/commands', {method: 'POST', headers: {'Content-Type': 'application/json'},"
+                    " body: JSON.stringify({command: 'set clock on'})})")  # fmt: skip
+        browser.until(f"return (t => t.startsWith('Lowest') && !t.includes('start'))({summary('attic.temperature')})")
+        assert browser.complaints() == []
+    finally:
+        browser.open("about:blank")
+        gateway.close()
+
+
+def test_the_history_is_told(browser: Browser, gateway: Gateway) -> None:
+    assert browser.until("return document.getElementById('kept').innerText").startswith("History in memory · ")
+
+
+@pytest.mark.parametrize("dark", ["dark", "light"])
+def test_charts_fit_a_phone(browser: Browser, past: Gateway, dark: str) -> None:
+    size = {"width": 360, "height": 800, "deviceScaleFactor": 2, "mobile": True}
+    scheme = {"features": [{"name": "prefers-color-scheme", "value": dark}]}
+    browser.call("/goog/cdp/execute", {"cmd": "Emulation.setEmulatedMedia", "params": scheme})
+    browser.call("/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": size})
+    try:
+        browser.until(
+            "return (e => e && e.getBoundingClientRect().width < 340)(document.querySelector('.open canvas'))"
+        )
+        assert browser.run("return document.documentElement.scrollWidth") == 360
+    finally:
+        browser.call("/goog/cdp/execute", {"cmd": "Emulation.clearDeviceMetricsOverride", "params": {}})
+        browser.call("/goog/cdp/execute", {"cmd": "Emulation.setEmulatedMedia", "params": {"features": []}})
+    asked = browser.run("return performance.getEntriesByType('resource').map(e => e.name)")
+    assert any(each.endswith("/uPlot.js") for each in asked)
+    assert all(each.startswith(f"http://127.0.0.1:{past.port}/") for each in asked)
