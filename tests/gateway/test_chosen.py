@@ -1,0 +1,50 @@
+"""Settings that choose the quantities, from the configuration to the card of the device."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway import catalog
+from gateway.config import Config, parse
+from gateway.plan import planned
+from gateway.table import ConfigError
+
+SHED = '[device.shed]\ndriver = "mcp23017"\nbus = "i2c:1"\n'
+
+
+def read(text: str) -> Config:
+    return parse(text, "g.toml", catalog.find, catalog.names())
+
+
+def told(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as raised:
+        read(text)
+    return [str(problem).removeprefix("g.toml:") for problem in raised.value.problems]
+
+
+def test_what_was_chosen_is_on_the_card_with_what_can_be_switched() -> None:
+    (device,) = read(SHED + 'outputs = ["a0", "b7"]\ninputs = ["a1"]\nstart = "on"\n').devices
+    plan = planned(device)
+    assert {each.name: each.writable for each in plan.card.quantities} == {
+        "state_a0": True,
+        "state_b7": True,
+        "state_a1": False,
+    }
+
+
+def test_what_was_not_chosen_has_no_output_keys() -> None:
+    assert read(SHED + 'outputs = ["a0"]\nstart = "on"\n')
+    (mistake,) = told(SHED + 'start = "on"\n')
+    assert mistake.startswith("4: device.shed.start: `start` is for outputs, and `mcp23017` has nothing to ")
+
+
+def test_what_was_not_chosen_has_no_table() -> None:
+    inputs = SHED.replace("mcp23017", "ads1115") + 'inputs = ["0-1"]\n'
+    assert read(inputs + "voltage_0_1 = { scale = 2 }\n")
+    (mistake,) = told(inputs + "voltage_2_3 = { scale = 2 }\n")
+    assert "voltage_2_3" in mistake
+
+
+def test_a_mistake_in_what_was_chosen_is_the_only_one_told() -> None:
+    (mistake,) = told(SHED + 'outputs = ["c0"]\nstart = "on"\n')
+    assert mistake.startswith("4: device.shed.outputs")
