@@ -46,6 +46,26 @@ def co2(low: float, high: float, digits: int = 0) -> Quantity:
     return Quantity("co2", "ppm", low=low, high=high, digits=digits)
 
 
+def co2_equivalent(low: float, high: float) -> Quantity:
+    """The carbon dioxide that a sensor of other gases guesses from them, in parts per million: it is not measured."""
+    return Quantity("co2_equivalent", "ppm", low=low, high=high)
+
+
+def tvoc(high: float) -> Quantity:
+    """All volatile organic compounds in air, in parts per billion."""
+    return Quantity("tvoc", "ppb", high=high)
+
+
+def voc_raw() -> Quantity:
+    """What a hot metal oxide says of volatile organic compounds, in ticks without a unit; more compounds are fewer."""
+    return Quantity("voc_raw", kind="int", high=65535)
+
+
+def gas_resistance(high: float) -> Quantity:
+    """Resistance of a hot metal oxide in air, in ohms; more reducing gases make it lower."""
+    return Quantity("gas_resistance", "Ω", high=high)
+
+
 def state(writable: bool = False) -> Quantity:
     """On or off: a relay, a contact, a button that is held."""
     return Quantity("state", kind="flag", writable=writable)

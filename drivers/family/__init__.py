@@ -25,6 +25,7 @@ KNOWN: dict[str, Quantity] = {
     quantity.name: quantity
     for quantity in (
         *(q.temperature(-100, 1500, 2), q.humidity(), q.pressure(0, 2000), q.co2(0, 40_000), q.formaldehyde(10_000)),
+        *(q.co2_equivalent(0, 1e6), q.tvoc(1e6), q.voc_raw(), q.gas_resistance(1e9)),
         *(q.particles(size, 10_000) for size in PARTICLES),
         *(q.number(size, 1e6) for size in NUMBERS),
         *(q.illuminance(), q.distance(), q.weight(), q.level(), q.moisture(), q.state(), q.count(), q.frequency()),
