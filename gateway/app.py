@@ -195,8 +195,10 @@ class Gateway(Service):
 
     def add(self, device: configuration.Device) -> None:
         ring, plan = Ring(self.clock.monotonic), planned(device)
-        open = self.hardware.open(device, plan, ring)
-        made = self.devices[device.name] = Device(plan, open, ring, self.reactor, self.hub, self.memory)
+        open = self.hardware.open(device, plan, ring, lambda: made.outputs.levels())
+        made = self.devices[device.name] = Device(
+            plan, open, ring, self.reactor, self.hub, self.memory, self.commands.audit.note
+        )
         self.unwatch[device.name] = self.hardware.watch(device, made.appeared)
         if device.enabled:
             made.startService()

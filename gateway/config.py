@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gateway import notation, places
-from gateway.config_device import Device, Find, Policy, QuantityConfig, read_devices
+from gateway.config_device import Device, Find, QuantityConfig, read_devices
+from gateway.config_output import Policy, Rules, switches
 from gateway.places import (
     Bus,
     Endpoint,
@@ -47,6 +48,7 @@ __all__ = [
     "Power",
     "Problem",
     "QuantityConfig",
+    "Rules",
     "Select",
     "SerialPort",
     "Unit",
@@ -55,6 +57,7 @@ __all__ = [
     "load",
     "parse",
     "parse_serial",
+    "switches",
 ]
 
 

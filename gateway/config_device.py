@@ -11,12 +11,10 @@ import msgspec
 
 from drivers.api import GPIO, I2C, SPI, Driver, Link, Modbus, Quantity, Serial, Sysfs
 from gateway import config_modbus, notation, places
+from gateway.config_output import KEYS, Rules, read_rules, refuse_strange, switches
 from gateway.places import Bus, Endpoint, Folder, Lines, ModbusTCP, Select, SerialPort, Unit, Where
 from gateway.table import Table, shared
 
-Policy: TypeAlias = Literal["off", "on", "last", "hands-off"]
-POLICIES: tuple[Policy, ...] = get_args(Policy)
-OUTPUT = ("start", "loss", "stop", "max_on")
 PLACES = {
     "port": "a serial port",
     "bus": "an I2C or SPI bus",
@@ -42,13 +40,15 @@ Find: TypeAlias = Callable[[str], Driver[Any]]  # raises KeyError: there is none
 
 @dataclass(frozen=True, slots=True)
 class QuantityConfig:
-    """A value is shown as value * scale + offset; outside low..high it is suspect."""
+    """A value is shown as value * scale + offset; outside low..high it is suspect, and so is one that differs from the
+    last by more than *slope* for each second."""
 
     label: str
     offset: float
     scale: float
     low: float | None
     high: float | None
+    slope: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,7 @@ class Device:
     enabled: bool
     label: str
     quantities: Mapping[str, QuantityConfig]  # those that have a table
-    start: Policy
-    loss: Policy
-    stop: Policy
-    max_on: float | None  # seconds
+    rules: Mapping[str, Rules]  # of all that can be switched
     table: Mapping[str, Any]
 
 
@@ -79,6 +76,9 @@ def read_devices(devices: Table, find: Find, names: Iterable[str]) -> tuple[Devi
     remote = [(table, "port", device.where) for table, device in found if isinstance(device.where, Endpoint)]
     for table, key, message in shared(remote):
         table.warn(f"{message}; both will connect", key)
+    there = {device.name: device.driver.having(device.settings) for _, device in found}
+    for table, device in found:
+        refuse_strange(there, devices.raw, table, device.rules)
     for table, message in config_modbus.unlike([(table, device.where) for table, device in found if device.enabled]):
         table.wrong(message, "port")
     return tuple(device for _, device in found)
@@ -112,39 +112,25 @@ def read_device(table: Table, find: Find, names: Iterable[str]) -> Device | None
     period = table.take("period", notation.duration, None)
     enabled = table.take("enabled", notation.flag, True)
     label = table.take("label", notation.text, name)
-    off: Policy = "off"
-    start, loss, stop = (table.take(key, notation.one_of(POLICIES), off) for key in OUTPUT[:3])
-    max_on = table.take("max_on", notation.duration, None)
+    usual = read_rules(table, Rules())
     if driver is None:
         return None
     where = read_where(table, driver.link)
     settings = read_settings(table, driver)
     has = driver.quantities if settings is None else driver.having(settings)
-    quantities = {
-        quantity.name: read_quantity(inner, quantity)
-        for quantity in has
-        if quantity.name not in table.known and (inner := table.table(quantity.name))
-    }
+    rules = {quantity.name: usual for quantity in switches(has)}
+    quantities = dict[str, QuantityConfig]()
+    for quantity in has:
+        if quantity.name not in table.known and (inner := table.table(quantity.name)):
+            if quantity.name in rules:
+                rules[quantity.name] = read_rules(inner, usual)
+            quantities[quantity.name] = read_quantity(inner, quantity)
     unknown = settings is None and driver.chosen is not None
-    refuse_misplaced(table, driver, unknown or any(quantity.writable for quantity in has))
+    refuse_misplaced(table, driver, unknown or bool(rules))
     table.close()
     if where is None or settings is None:
         return None
-    return Device(
-        name,
-        driver,
-        where,
-        settings,
-        period or driver.period,
-        enabled,
-        label,
-        quantities,
-        start,
-        loss,
-        stop,
-        max_on,
-        table.raw,
-    )
+    return Device(name, driver, where, settings, period or driver.period, enabled, label, quantities, rules, table.raw)
 
 
 def refuse_unquoted(table: Table) -> bool:
@@ -158,10 +144,10 @@ def refuse_unquoted(table: Table) -> bool:
 def refuse_misplaced(table: Table, driver: Driver[Any], settable: bool) -> None:
     """Say of keys that other drivers have why this one has them not."""
     if not settable:
-        for key in OUTPUT:
+        for key in KEYS:
             del table.known[key]
             if key in table.raw:
-                table.refuse(f"`{key}` is for outputs, and `{driver.name}` has nothing to set", key)
+                table.refuse(f"`{key}` is for outputs, and `{driver.name}` has nothing to switch", key)
     hangs = HANGS[type(driver.link)]
     takes = ", ".join(f"`{key}`" for key in place_keys(driver.link)) or "no place"
     for key in table.raw:
@@ -289,14 +275,17 @@ def convert(hint: Any, value: Any) -> Any:
 def read_quantity(table: Table, quantity: Quantity) -> QuantityConfig:
     label = table.take("label", notation.text, quantity.name)
     offset, scale = 0.0, 1.0
-    low = high = None
+    low = high = slope = None
     if quantity.kind in ("float", "int"):
         offset = table.take("offset", notation.number, offset)
         scale = table.take("scale", notation.number, scale)
         low, high = (table.take(key, notation.number, None) for key in ("low", "high"))
+        slope = table.take("slope", notation.number, None)
     if scale == 0:
         table.wrong("0 would make every value the same", "scale")
     if low is not None and high is not None and low >= high:
         table.wrong(f"`low` {low:g} is not below `high` {high:g}", "low")
+    if slope is not None and slope <= 0:
+        table.wrong("must be above 0: the largest change in a second that can be true", "slope")
     table.close()
-    return QuantityConfig(label, offset, scale, low, high)
+    return QuantityConfig(label, offset, scale, low, high, slope)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from twisted.internet.defer import Deferred, execute, fail
 from twisted.internet.endpoints import clientFromString
@@ -22,7 +22,6 @@ from twisted.logger import Logger
 from drivers.api import GPIO, Emulates, GPIOEmulator, NoAnswer, Serial, SerialEmulator
 from gateway.buses import Buses
 from gateway.config import Bus, Device, Endpoint, Folder, Lines, Select, SerialPort, Unit
-from gateway.outputs import levels
 from gateway.plan import Plan
 from gateway.run import Connection, Direct, Fed, Lost, Open, Ring, direct, stream
 from gateway.transports.gpio import Board, Way, Wish
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
     from gateway.transports.faults import Faults
     from gateway.transports.hotplug import Hotplug
     from gateway.transports.rpi import RPi
+
+Levels: TypeAlias = Callable[[], dict[str, bool] | None]
 
 
 class Hardware:
@@ -62,17 +63,17 @@ class Hardware:
         self.hotplug: Hotplug | None = None
         self.folder: tempfile.TemporaryDirectory[str] | None = None
 
-    def open(self, device: Device, plan: Plan, ring: Ring) -> Open:
-        """The way to *device*, or one that says why there is none."""
+    def open(self, device: Device, plan: Plan, ring: Ring, levels: Levels) -> Open:
+        """The way to *device*, or one that says why there is none.  *levels* tells what GPIO outputs begin with."""
         if not device.enabled:
             return closed("disabled in the configuration")
         try:
-            return self.way(device, plan, ring)
+            return self.way(device, plan, ring, levels)
         except Exception as error:  # no TLS, an endpoint of a kind that nobody knows: the other devices go on
             self.log.failure("{name} cannot be reached", name=device.name)
             return closed(f"{plan.card.where}: {error}")
 
-    def way(self, device: Device, plan: Plan, ring: Ring) -> Open:
+    def way(self, device: Device, plan: Plan, ring: Ring, levels: Levels) -> Open:
         match device.where:
             case SerialPort() | Endpoint() as where:
                 return stream(self.endpoint(device, where), self.reactor, ring)
@@ -85,7 +86,7 @@ class Hardware:
                     self.modbus = ModbusLines(self.reactor, self.links)
                 return self.modbus.at(device, ring, self.emulator(device))
             case Lines() as where:
-                return self.lines(device, where, plan, ring)
+                return self.lines(device, where, plan, ring, levels)
 
     def emulator(self, device: Device) -> Callable[[], Emulates] | None:
         """Makes what stands for *device*, or None where it is the device itself."""
@@ -137,7 +138,7 @@ class Hardware:
             self.folder = tempfile.TemporaryDirectory(prefix="gateway-")
         return self.folder.name
 
-    def lines(self, device: Device, where: Lines, plan: Plan, ring: Ring) -> Open:
+    def lines(self, device: Device, where: Lines, plan: Plan, ring: Ring, levels: Levels) -> Open:
         """Opens GPIO lines, an output with the level that its policy wants in the same call."""
         link, board = plan.driver.link, self.gpio(device)
         assert isinstance(link, GPIO)
@@ -151,13 +152,10 @@ class Hardware:
             every=plan.card.period if inward else 0.0,
             who=device.name,
         )
-        policy = plan.start
 
         def open(fed: Fed, lost: Lost) -> Deferred[Connection]:
             def opened() -> Connection:
-                nonlocal policy
-                made = board.open(wish(initial=None if inward else levels(plan, policy), fed=fed, lost=lost))
-                policy = plan.loss  # from now on
+                made = board.open(wish(initial=None if inward else levels(), fed=fed, lost=lost))
                 return Direct(made, ring, made.close)
 
             return execute(opened)

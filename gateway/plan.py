@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from math import inf
 from typing import Any
 
@@ -22,10 +22,8 @@ class Plan:
     settings: Any
     scales: dict[str, tuple[float, float]]  # quantity -> factor, offset
     limits: dict[str, tuple[float, float]]  # quantity -> what is plausible
-    start: str = "hands-off"
-    loss: str = "hands-off"
-    stop: str = "hands-off"
-    max_on: float = inf
+    slopes: Mapping[str, float] = field(default_factory=dict)  # quantity -> how much it can change in a second
+    rules: Mapping[str, config.Rules] = field(default_factory=dict)  # of outputs
 
 
 def planned(device: config.Device) -> Plan:
@@ -40,8 +38,9 @@ def planned(device: config.Device) -> Plan:
         documentation=device.driver.documentation or "",
         where=place(device.where),
         period=device.period,
-        settings={field.name: getattr(settings, field.name) for field in fields(settings)},
+        settings={each.name: getattr(settings, each.name) for each in fields(settings)},
         quantities=device.driver.having(settings),
+        rules={name: rules.told for name, rules in device.rules.items()},
     )
     return Plan(
         card=card,
@@ -55,10 +54,8 @@ def planned(device: config.Device) -> Plan:
             for name, each in chosen.items()
             if each.low is not None or each.high is not None
         },
-        start=device.start,
-        loss=device.loss,
-        stop=device.stop,
-        max_on=inf if device.max_on is None else device.max_on,
+        slopes={name: each.slope for name, each in chosen.items() if each.slope is not None},
+        rules=device.rules,
     )
 
 

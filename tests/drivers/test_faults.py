@@ -125,10 +125,10 @@ def test_the_bench_notices_bugs() -> None:
 
 
 def test_the_bench_notices_what_does_not_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gateway import device
+    from gateway import attempts
 
-    monkeypatch.setattr(device, "LONGEST", 1.0)
+    monkeypatch.setattr(attempts, "LONGEST", 1.0)
     holds(sht31.DRIVER, "nack")
-    monkeypatch.setattr(device.Device, "pause", lambda self, attempts: 100.0)
+    monkeypatch.setattr(attempts.Attempts, "pause", lambda self, attempts: 100.0)
     with pytest.raises(AssertionError, match="not back after 21 s"):
         holds(sht31.DRIVER, "nack")

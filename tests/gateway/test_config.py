@@ -41,6 +41,7 @@ from gateway.config import (
     ConfigError,
     Endpoint,
     Lines,
+    Rules,
     SerialPort,
     drivers_folder,
     load,
@@ -142,7 +143,7 @@ def test_a_device_has_what_its_driver_says_unless_told_otherwise() -> None:
     (attic,) = read(ATTIC).devices
     assert attic.driver is sht31.DRIVER and attic.settings == sht31.Settings("high")
     assert (attic.where, attic.period, attic.enabled, attic.label) == (Bus(1, 0x44), 10.0, True, "attic")
-    assert (attic.start, attic.loss, attic.stop, attic.max_on) == ("off", "off", "off", None)
+    assert attic.rules == {}
     assert attic.quantities == {} and attic.table == {"driver": "sht31", "bus": "i2c:1"}
 
 
@@ -204,7 +205,7 @@ def test_a_link_of_two_lines_has_a_key_for_each() -> None:
 
 def test_an_output_has_policies() -> None:
     (pump,) = read(PUMP + 'start = "hands-off"\nloss = "last"\nstop = "on"\nmax_on = "10m"\n').devices
-    assert (pump.start, pump.loss, pump.stop, pump.max_on) == ("hands-off", "last", "on", 600.0)
+    assert pump.rules == {"state": Rules(start="hands-off", loss="last", stop="on", max_on=600.0)}
 
 
 @pytest.mark.parametrize(
@@ -349,7 +350,7 @@ MISTAKES = [
         "4: device.attic.port: `port` is for a serial port; `sht31` hangs on an I2C bus, and takes `bus`, `a",
     ),
     (ATTIC + 'line = "x"\n', "4: device.attic.line: `line` is for GPIO lines; `sht31`"),
-    (ATTIC + 'start = "on"\n', "4: device.attic.start: `start` is for outputs, and `sht31` has nothing to set"),
+    (ATTIC + 'start = "on"\n', "4: device.attic.start: `start` is for outputs, and `sht31` has nothing to switch"),
     (ATTIC + "max_on = 3\n", "4: device.attic.max_on: `max_on` is for outputs"),
     # I2C
     (ATTIC.replace("bus", "# bus"), '1: device.attic: `bus` is missing, for example `bus = "i2c:1"`'),
@@ -453,7 +454,23 @@ MISTAKES = [
     (ATTIC + "humidity = { scale = 0 }\n", "4: device.attic.humidity.scale: 0 would make every value the same"),
     (ATTIC + 'humidity.offset = "1"\n', "4: device.attic.humidity.offset: '1' must be a number, without quotes"),
     (ATTIC + "humidity.low = 9\nhumidity.high = 1\n", "4: device.attic.humidity.low: `low` 9 is not below `high` 1"),
-    (PUMP + "state.offset = 1\n", "4: device.pump.state.offset: unknown key; known are label"),
+    (PUMP + "state.offset = 1\n", "4: device.pump.state.offset: unknown key; known are start, loss, "),
+    (ATTIC + "humidity.slope = 0\n", "4: device.attic.humidity.slope: must be above 0: "),
+    (PUMP + 'only_if = "door"\n', "4: device.pump.only_if: 'door' is no condition; write \"door.contact\", "),
+    (PUMP + 'only_if = ["a.b > x"]\n', "4: device.pump.only_if.0: 'a.b > x' is no condition"),
+    (PUMP + 'only_if = "pmp.state"\n', "4: device.pump.only_if: there is no device pmp; did you mean `pump`?"),
+    (PUMP + 'only_if = "not pump.stat"\n', "4: device.pump.only_if: pump has no stat; did you mean `state`?"),
+    (PUMP + 'only_if = "pump.state"\n', "4: device.pump.only_if: pump.state cannot wait for itself"),
+    (PUMP + 'state.only_if = "pump.state"\n', "4: device.pump.state.only_if: pump.state cannot wait for itself"),
+    (PUMP + 'renew = "30s"\nloss = "last"\n', "4: device.pump.renew: what is not renewed goes where `loss` says"),
+    (
+        PUMP + 'only_if = "manual.go"\nstart = "last"\n',
+        '5: device.pump.start: `start` must be "off" or "hands-off" with `only_if`',
+    ),
+    (
+        ATTIC + '[device.pump]\ndriver = "relay"\nline = "gpio:A"\nonly_if = "attic.humidity"\n',
+        "7: device.pump.only_if: `attic.humidity` cannot be asked: attic.humidity is a float",
+    ),
 ]
 
 
@@ -551,6 +568,22 @@ def test_reading_takes_no_twisted() -> None:
 
 
 # The documentation
+
+
+def test_rules_of_a_board_hold_for_each_output_that_says_nothing_else() -> None:
+    (board,) = read(
+        '[device.board]\ndriver = "modbusrelay8"\nport = "/dev/ttyS0"\nmax_on = "1m"\n'
+        'state_2 = { max_on = "2s", only_if = ["not board.state_1", "manual.level > -0.5"] }\n'
+    ).devices
+    assert board.rules["state_1"] == Rules(max_on=60.0) and len(board.rules) == 8
+    second = board.rules["state_2"]
+    assert second.told == {
+        "start": "off",
+        "loss": "off",
+        "stop": "off",
+        "max_on": 2.0,
+        "only_if": ["not board.state_1", "manual.level > -0.5"],
+    }
 
 
 BLOCKS = re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)

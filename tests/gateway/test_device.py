@@ -31,11 +31,13 @@ from drivers.api import (
 )
 from drivers.quantities import temperature
 from gateway import clock
-from gateway.device import FIRST, LONGEST, PATIENCE
+from gateway.attempts import FIRST, LONGEST
+from gateway.config import Rules
 from gateway.device import Device as Running
 from gateway.hub import Card, Hub
 from gateway.memory import Memory
 from gateway.plan import Plan
+from gateway.polls import PATIENCE
 from gateway.reading import Readings
 from gateway.run import Connection, Fed, Lost, Ring
 
@@ -388,9 +390,10 @@ def test_scale_offset_and_limits() -> None:
     assert (world.value(), taken[-1][0].mark) == (43, "suspect")
 
 
-def switching(**more: Any) -> tuple[World, list[bytes]]:
-    """A world whose writes are noted."""
-    world, wrote = World(Asked, **more), list[bytes]()
+def switching(memory: Memory | None = None, **rules: Any) -> tuple[World, list[bytes]]:
+    """A world with an output of these rules, whose writes are noted."""
+    usual = dict.fromkeys(("start", "loss", "stop"), "hands-off")
+    world, wrote = World(Asked, memory, rules={"state": Rules(**{**usual, **rules})}), list[bytes]()
 
     def answers(operation: Operation) -> bytes:
         assert isinstance(operation, Transfer)
