@@ -1,6 +1,5 @@
-"""``make soak-daemon``: replugs, kills, rude clients, reloads, a bus that hangs, a history that is cut off, a quarter of
-an hour in all.
-``--scale 0.1`` takes one, ``--only PART`` does one part."""
+"""``make soak-daemon``: what years do to a daemon, in a quarter of an hour.
+``--scale 0.1`` takes a tenth, ``--only PART`` does one part."""
 
 from __future__ import annotations
 
