@@ -24,8 +24,8 @@ class Parts:
     """One answer.  What is refused before its first part is answered as ever; what fails behind it cuts the connection,
     so that nobody takes half an answer for a whole one."""
 
-    def __init__(self, request: Request, kind: bytes, fields: bytes = b"") -> None:
-        self.request, self.kind, self.fields = request, kind, fields
+    def __init__(self, request: Request, kind: bytes) -> None:
+        self.request, self.kind = request, kind
         self.room: Deferred[None] | None = None  # fires when the client takes bytes again
         self.stuck: IDelayedCall | None = None
 
@@ -39,7 +39,8 @@ class Parts:
                 return
             if not request.startedWriting:
                 self.begin()
-            request.channel.write(chunk(part) if request.chunked else part)
+            if part:  # an empty chunk would be the last
+                request.channel.write(chunk(part) if request.chunked else part)
             if self.room is not None:
                 await request.session.hold(self.room)
         request.unregisterProducer()
@@ -51,7 +52,7 @@ class Parts:
         way = b"Transfer-Encoding: chunked\r\n" if request.chunked else b""
         assert request.channel is not None
         close = b"" if request.channel.persistent else b"Connection: close\r\n"
-        head = (opening(200, self.kind), request.date(), FRESH, self.fields, way, close, b"\r\n")
+        head = (opening(200, self.kind), request.date(), FRESH, way, close, b"\r\n")
         request.channel.write(b"".join(head))
         request.registerProducer(self, True)
 

@@ -6,7 +6,8 @@ import { span, written } from "./spark.js";
 const HEIGHT = 190, LOW = 100; // pixels of a chart, and of one of a flag
 const RAW = 2000; // readings that are drawn one by one; of more, the extremes of each step
 const LIVE = 1000; // new readings after which what was is asked for anew
-const LISTED = 30; // changes of a text
+const LISTED = 10; // changes of a text
+const WHOLE = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((each) => each * 10 ** power)).flat();
 
 export const SPANS = { // seconds, and seconds of a step
   Hour: [3600, 10],
@@ -202,8 +203,8 @@ export class Chart extends Past {
       cursor: { y: false, drag: { x: false, y: false }, sync: { key: "device" } },
       scales: { x: { time: this.view.clock().synced, range: () => this.window() }, y: { range: (_, ...ends) => this.height(...ends) } },
       axes: [
-        { ...lines, space: 70, size: 28, values: (_, at, __, ___, step) => at.map((each) => this.label(each, step)) },
-        { ...lines, size: 54, space: 34, ...(flag && { splits: () => [0, 1] }),
+        { ...lines, space: 90, size: 28, values: (_, at, __, ___, step) => at.map((each) => this.label(each, step)) },
+        { ...lines, size: 54, space: 34, ...(flag && { splits: () => [0, 1] }), ...(this.quantity.kind === "int" && { incrs: WHOLE }),
           values: (_, at) => at.map((each) => (flag ? written(this.quantity, each) : String(Number(each.toFixed(6))))) },
       ],
       series: [{}, line, line],
