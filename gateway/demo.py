@@ -89,7 +89,7 @@ def play(reactor: Any, gateway: Gateway, ports: Ports) -> None:
     irc = f"irssi -c 127.0.0.1{'' if ports.irc == 6667 else f' -p {ports.irc}'} -n me"
     print(
         "Device Gateway demo: ten emulated devices, values that wander.\n"
-        f"  page      http://127.0.0.1:{ports.http}/\n"
+        f"  page      http://127.0.0.1:{ports.http}/    and charts: http://127.0.0.1:{ports.http}/#{LOOSE}\n"
         f"  terminal  printf 'get *\\n' | nc -N 127.0.0.1 {ports.tcp}\n"
         f"  chat      {irc}    and there: /join #readings  and say: !get attic.temperature\n"
         f"  after {FIRST:g} s, and then once a minute, `{LOOSE}` is unplugged for {UNPLUGGED:g} s\n"

@@ -9,6 +9,7 @@ import pty
 import signal
 import subprocess
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,13 @@ def test_demo(tmp_path: Path) -> None:
         names = said(tmp_path, "get", "--port", tcp).stdout
         for name in ("attic.temperature", "roof.latitude", "street.pm2_5", "office.co2", "door.state", "pump.state"):
             assert f"{name} " in names
+
+        def drawn() -> bool:
+            asked = f"http://127.0.0.1:{http}/api/v1/history?name=street.pm2_5&from=-1m"
+            with urllib.request.urlopen(asked, timeout=5) as answer:
+                return len(json.load(answer)["series"][0]["points"]) > 1
+
+        process.until(drawn, "a chart of more than one point")
         assert process.stop(signal.SIGINT) < 2.0
     finally:
         process.kill()

@@ -48,8 +48,9 @@ export class View {
 
   async load() {
     await this.happened();
+    const before = [...this.charts.values()];
     this.attach();
-    this.charts.forEach((chart) => chart.load());
+    before.forEach((chart) => chart.load());
   }
 
   attach() { // the tiles that there are now
