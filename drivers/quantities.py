@@ -234,3 +234,18 @@ def contact() -> Quantity:
 def duty(writable: bool = False) -> Quantity:
     """For which part of the time an output that switches fast is on, in percent."""
     return Quantity("duty", "%", high=100, digits=2, writable=writable)
+
+
+def stopped() -> Quantity:
+    """Whether a clock stood still since it was set, so that it does not know the time."""
+    return Quantity("stopped", kind="flag")
+
+
+def acceleration(reach: float = 10_000, digits: int = 3) -> Quantity:
+    """How fast velocity changes along an axis, gravity included, in metres a second squared."""
+    return Quantity("acceleration", "m/s²", low=-reach, high=reach, digits=digits)
+
+
+def rotation(reach: float = 100_000, digits: int = 2) -> Quantity:
+    """How fast something turns about an axis, in degrees a second."""
+    return Quantity("rotation", "°/s", low=-reach, high=reach, digits=digits)

@@ -35,6 +35,7 @@ KNOWN: dict[str, Quantity] = {
         *(q.satellites(), q.hdop()),
         *(q.fan(), q.undervoltage(), q.throttled()),
         *(q.rate(), q.volume(), q.volume_flow(), q.motion(), q.contact(), q.duty()),
+        *(q.stopped(), q.acceleration(), q.rotation()),
     )
 }
 
