@@ -185,7 +185,8 @@ export class Chart extends Past {
   window() {
     const end = Math.max(this.view.now(), this.points.at(-1)?.[0] ?? 0);
     const start = end - SPANS[this.view.span][0];
-    return [Math.max(start, Math.min(this.points[0]?.[0] ?? start, end - 60)), end];
+    const least = this.view.clock().synced ? end - 60 : Math.max(0, end - 60); // nothing was before the start
+    return [Math.max(start, Math.min(this.points[0]?.[0] ?? start, least)), end];
   }
 
   make(data) {
