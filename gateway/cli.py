@@ -1,6 +1,6 @@
 """The command line: what may be said, and who does it.
 
-``run``, ``demo`` and ``emulate`` need the reactor and get it from ``__main__``; all others are light.
+``run``, ``demo``, ``emulate`` and ``safe`` need the reactor and get it from ``__main__``; all others are light.
 """
 
 from __future__ import annotations
@@ -80,6 +80,8 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--faults", type=Path, metavar="FILE", help="what else goes wrong, and when")
     check = add("check", "check a configuration; needs no hardware", do_check)
     check.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help=f"default: {CONFIG}")
+    safe = add("safe", "put outputs where `stop` wants them, after a gateway that was killed", do_safe)
+    safe.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help=f"default: {CONFIG}")
     drivers = add("drivers", "list the drivers, or explain one", do_drivers)
     drivers.add_argument("name", nargs="?")
     drivers.add_argument("--json", action="store_true")
@@ -94,7 +96,9 @@ def parser() -> argparse.ArgumentParser:
         talk.add_argument("--json", action="store_true", help="JSON objects, one a line")
     export = add("export", "write readings of the past into a file", do_export)
     export.add_argument("pattern", nargs="?", default="*.*", help="names such as 'attic.*'; default: all")
-    export.add_argument("--from", dest="start", default="1970-01-01", metavar="TIME", help="such as 2026-11-20; --from=-7d")
+    export.add_argument(
+        "--from", dest="start", default="1970-01-01", metavar="TIME", help="such as 2026-11-20; --from=-7d"
+    )
     export.add_argument("--to", dest="end", default="now", metavar="TIME", help="default: now")
     export.add_argument("--json", action="store_true", help="JSON lines, for `gateway history import`; default: CSV")
     export.add_argument("-o", "--output", type=Path, metavar="FILE", help="instead of printing it")
@@ -146,13 +150,17 @@ def do_run(chosen: Any, install: Install) -> int:
     if chosen.faults and not chosen.emulate:
         raise GatewayError("--faults is for emulated devices: --emulate --faults FILE")
     listen = [part for part in (config.tcp, config.http, config.irc) if part is not None]
-    points = [point for part in listen for point in part.endpoints]
-    points += [getattr(device.where, "description", "") for device in config.devices]
-    reactor = install(any(point.startswith(("ssl:", "tls:")) for point in points))
+    reactor = install(secured(config, [point for part in listen for point in part.endpoints]))
     from gateway import daemon
 
     play = scripted(chosen.faults, config)
     return daemon.run(reactor, config, lambda: load(chosen.config), emulate=chosen.emulate, play=play)
+
+
+def secured(config: Any, points: list[str]) -> bool:
+    """Whether any of *points*, or a way to a device, takes TLS."""
+    points = points + [getattr(device.where, "description", "") for device in config.devices]
+    return any(point.startswith(("ssl:", "tls:")) for point in points)
 
 
 def scripted(faults: Path | None, config: Any) -> Callable[[Any, Any], None]:
@@ -208,12 +216,30 @@ def do_check(chosen: Any, install: Install) -> int:
         count = len(error.problems)
         print(f"{chosen.config}: {count} mistake{'s' * (count != 1)}", file=sys.stderr)
         return 1
-    from gateway import catalog
+    from gateway import catalog, kept
 
     for warning in (*config.warnings, *catalog.load(config.drivers_folder)[1]):
         print(warning, file=sys.stderr)
+    for told in kept.warnings(config):
+        print(f"{chosen.config}: {told}", file=sys.stderr)
     print(f"{chosen.config}: good; {len(config.devices)} devices")
     return 0
+
+
+def do_safe(chosen: Any, install: Install) -> int:
+    from gateway.config import ConfigError
+
+    if os.environ.get("SERVICE_RESULT") == "success":  # systemd says that the gateway ended as it should
+        return 0
+    try:
+        config = load(chosen.config)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    reactor = install(secured(config, []))
+    from gateway import app, safe
+
+    return safe.run(reactor, config, app.state_folder())
 
 
 def do_drivers(chosen: Any, install: Install) -> int:

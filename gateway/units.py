@@ -57,8 +57,8 @@ WHOLE: dict[str, Unit] = {  # without
     "psi": ("pressure", 6894.757293168, 0),
     "mmHg": ("pressure", 133.322387415, 0),
 }
-SPELT = {"degC": "°C", "degF": "°F", "C": "°C", "F": "°F", "deg": "°", "ohm": "Ω", "Ohm": "Ω", "kOhm": "kΩ", "lux": "lx",
-         "percent": "%", "L": "l"}  # fmt: skip
+SPELT = {"degC": "°C", "degF": "°F", "C": "°C", "F": "°F", "deg": "°", "ohm": "Ω", "Ohm": "Ω", "kOhm": "kΩ",
+         "lux": "lx",         "percent": "%", "L": "l"}  # fmt: skip
 
 
 def spelt(unit: str) -> str:
