@@ -249,3 +249,8 @@ def acceleration(reach: float = 10_000, digits: int = 3) -> Quantity:
 def rotation(reach: float = 100_000, digits: int = 2) -> Quantity:
     """How fast something turns about an axis, in degrees a second."""
     return Quantity("rotation", "°/s", low=-reach, high=reach, digits=digits)
+
+
+def serial() -> Quantity:
+    """A device's number, as it tells it itself."""
+    return Quantity("serial", kind="text")

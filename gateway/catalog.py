@@ -27,6 +27,7 @@ NAMES: Mapping[str, str] = {
     "ads1115": "drivers.ads1115",
     "aht10": "drivers.aht20",
     "aht20": "drivers.aht20",
+    "at24c": "drivers.at24c",
     "bme280": "drivers.bme280",
     "bmp280": "drivers.bme280",
     "board": "drivers.board",
