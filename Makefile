@@ -11,7 +11,7 @@ DEV_EXTRAS := [tls,ssh,gpio,test,dev]
 TEST_NEEDS := nc.openbsd:netcat-openbsd curl irssi weechat-headless \
 	/usr/lib/*/weechat/plugins/fifo.so:weechat-plugins /usr/lib/*/faketime/libfaketime.so.1:libfaketime tmux chromium chromedriver:chromium-driver \
 	mbpoll socat redis-server redis-cli:redis-tools node:nodejs npm /usr/bin/promtool:prometheus
-BENCH_NEEDS := redis-server mosquitto mosquitto_sub:mosquitto-clients gpsd upsd:nut-server
+BENCH_NEEDS := redis-server mosquitto mosquitto_sub:mosquitto-clients gpsd upsd:nut-server influxd:influxdb victoria-metrics strace
 # Folders too, whose date tells of a file taken away.
 SOURCES := pyproject.toml setup.py README.md LICENSE $(shell find drivers gateway -not -name '*.pyc' -not -name __pycache__)
 # The wheel's code is tested, not the tree's: the only path into the tree, for us and for the programs we start,
@@ -48,7 +48,7 @@ fresh: ## demo and test as the README says, in a bare Debian 13 (as root)
 	@.ci/need mmdebstrap
 	@$(PYTHON) tests/fresh.py
 
-bench: .venv/dev ## our figures beside those of redis, mosquitto, gpsd and NUT
+bench: .venv/dev ## our figures beside those of redis, mosquitto, gpsd, NUT, InfluxDB and VictoriaMetrics
 	@.ci/need $(BENCH_NEEDS)
 	@.venv/bin/python -m tests.bench
 

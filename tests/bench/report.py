@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.bench.measures import OURS, Figure
 
 DOCS = Path(__file__).parents[2] / "docs"
-BEGIN, END = "<!-- written by make bench -->\n", "<!-- end of what make bench writes -->\n"
+BEGIN, END = "<!-- written by make bench{} -->\n", "<!-- end of what make bench writes{} -->\n"
 WIDE, LEFT, BAR, ROW = 800, 110, 560, 20  # of the drawing, in pixels
 
 
@@ -74,11 +74,14 @@ def machine() -> str:
     )
 
 
-def write(figures: Sequence[Figure]) -> None:
-    """Put all between the two marks of the page, and the drawing beside it."""
-    page = DOCS / "benchmarks.md"
-    before, _, rest = page.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    picture = "![The same as bars](benchmarks.svg)\n"
-    page.write_text("\n".join([before + BEGIN + machine(), table(figures), picture, END.rstrip("\n")]) + "\n" + after)
-    (DOCS / "benchmarks.svg").write_text(drawing(figures))
+def write(figures: Sequence[Figure], name: str) -> None:
+    """Put all between the two marks of the page that have this *name*, and the drawing beside it."""
+    page, picture = DOCS / "benchmarks.md", f"benchmarks{name and '-'}{name}.svg"
+    begin, end = (mark.format(name and f": {name}") for mark in (BEGIN, END))
+    before, found, rest = page.read_text().partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise RuntimeError(f"{page} has no {begin}")
+    shown = f"![The same as bars]({picture})\n"
+    page.write_text("\n".join([before + begin + machine(), table(figures), shown, end.rstrip("\n")]) + "\n" + after)
+    (DOCS / picture).write_text(drawing(figures))
