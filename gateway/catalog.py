@@ -54,6 +54,7 @@ NAMES: Mapping[str, str] = {
     "mcp3008": "drivers.mcp3008",
     "mhz19": "drivers.mhz19",
     "modbusrelay8": "drivers.modbusrelay8",
+    "mpu6050": "drivers.mpu6050",
     "pca9685": "drivers.pca9685",
     "pir": "drivers.pir",
     "pms3003": "drivers.pms5003",
