@@ -176,6 +176,11 @@ def satellites() -> Quantity:
     return Quantity("satellites", kind="int", high=999)
 
 
+def satellites_in_view() -> Quantity:
+    """How many satellites are above the horizon, used or not."""
+    return Quantity("satellites_in_view", kind="int", high=999)
+
+
 def hdop() -> Quantity:
     """Horizontal dilution of precision: how much the satellites' geometry widens the error."""
     return Quantity("hdop", high=1000, digits=2)
@@ -236,6 +241,81 @@ def duty(writable: bool = False) -> Quantity:
     return Quantity("duty", "%", high=100, digits=2, writable=writable)
 
 
+def reactive_energy(low: float = 0, high: float = 1e9, digits: int = 3) -> Quantity:
+    """Reactive electric energy since the counter began, in kilovolt-ampere reactive hours."""
+    return Quantity("reactive_energy", "kvarh", low=low, high=high, digits=digits)
+
+
+def tariff() -> Quantity:
+    """Which tariff a meter counts at, as the meter calls it."""
+    return Quantity("tariff", kind="text")
+
+
+def serial() -> Quantity:
+    """A device's number, as it tells it itself."""
+    return Quantity("serial", kind="text")
+
+
+def message() -> Quantity:
+    """What a device has to say to people."""
+    return Quantity("message", kind="text")
+
+
+def apparent_energy(low: float = 0, high: float = 1e9, digits: int = 3) -> Quantity:
+    """Apparent electric energy since the counter began, in kilovolt-ampere hours."""
+    return Quantity("apparent_energy", "kVAh", low=low, high=high, digits=digits)
+
+
+def charge(high: float = 1e9) -> Quantity:
+    """Electric charge since the counter began, in ampere hours."""
+    return Quantity("charge", "Ah", high=high, digits=3)
+
+
+def angle(digits: int = 1) -> Quantity:
+    """A phase angle, in degrees."""
+    return Quantity("angle", "°", low=-360, high=360, digits=digits)
+
+
+def distortion(high: float = 1000) -> Quantity:
+    """Total harmonic distortion, in percent of the fundamental."""
+    return Quantity("distortion", "%", high=high, digits=2)
+
+
+def wind_speed(high: float = 120) -> Quantity:
+    """Speed of the wind, in metres a second."""
+    return Quantity("wind_speed", "m/s", high=high, digits=1)
+
+
+def wind_direction() -> Quantity:
+    """Where the wind comes from, in degrees from true north, clockwise."""
+    return Quantity("wind_direction", "°", high=360)
+
+
+def rain(high: float = 1e6) -> Quantity:
+    """Rain that has fallen since the counter began, in millimetres."""
+    return Quantity("rain", "mm", high=high, digits=2)
+
+
+def uv_index() -> Quantity:
+    """How strongly the sun burns the skin (ISO/CIE 17166)."""
+    return Quantity("uv_index", high=40, digits=1)
+
+
+def alarm() -> Quantity:
+    """Whether the device complains of what it measures."""
+    return Quantity("alarm", kind="flag")
+
+
+def stable() -> Quantity:
+    """Whether what is measured has come to rest."""
+    return Quantity("stable", kind="flag")
+
+
+def status(choices: tuple[str, ...] = ("ok", "fault")) -> Quantity:
+    """What the device is doing, in one word."""
+    return Quantity("status", kind="choice", choices=choices)
+
+
 def stopped() -> Quantity:
     """Whether a clock stood still since it was set, so that it does not know the time."""
     return Quantity("stopped", kind="flag")
@@ -249,8 +329,3 @@ def acceleration(reach: float = 10_000, digits: int = 3) -> Quantity:
 def rotation(reach: float = 100_000, digits: int = 2) -> Quantity:
     """How fast something turns about an axis, in degrees a second."""
     return Quantity("rotation", "°/s", low=-reach, high=reach, digits=digits)
-
-
-def serial() -> Quantity:
-    """A device's number, as it tells it itself."""
-    return Quantity("serial", kind="text")

@@ -19,7 +19,7 @@ from gateway.table import ConfigError, Page, Problem
 
 FOLDER = Path("/etc/gateway/drivers")  # the user's own, when the configuration names no other
 TABLES = Path(drivers.__file__).parent / "tables"
-FAMILIES = {"line": "drivers.family.line"}
+FAMILIES = {name: f"drivers.family.{name}" for name in ("line", "ask", "frame", "modbus", "registers")}
 
 # Where each shipped driver is described: its module, or the folder of tables.  A test holds it against what is there.
 NAMES: Mapping[str, str] = {
@@ -27,6 +27,7 @@ NAMES: Mapping[str, str] = {
     "ads1115": "drivers.ads1115",
     "aht10": "drivers.aht20",
     "aht20": "drivers.aht20",
+    "andscale": "drivers.tables",
     "at24c": "drivers.at24c",
     "bme280": "drivers.bme280",
     "bmp280": "drivers.bme280",
@@ -38,8 +39,10 @@ NAMES: Mapping[str, str] = {
     "ds1338": "drivers.ds3231",
     "ds18b20": "drivers.ds18b20",
     "ds3231": "drivers.ds3231",
+    "epever": "drivers.tables",
     "flowmeter": "drivers.counter",
     "gps": "drivers.gps",
+    "growatt": "drivers.tables",
     "htu21d": "drivers.si7021",
     "hwmon": "drivers.hwmon",
     "iio": "drivers.iio",
@@ -52,10 +55,12 @@ NAMES: Mapping[str, str] = {
     "max31855": "drivers.max31855",
     "mcp23017": "drivers.mcp23017",
     "mcp3008": "drivers.mcp3008",
+    "mcp9808": "drivers.tables",
     "mhz19": "drivers.mhz19",
-    "modbusrelay8": "drivers.modbusrelay8",
-    "mpu6050": "drivers.mpu6050",
+    "modbusrelay8": "drivers.tables",
+    "mtsics": "drivers.tables",
     "pca9685": "drivers.pca9685",
+    "pcf8574": "drivers.tables",
     "pir": "drivers.pir",
     "pms3003": "drivers.pms5003",
     "pms5003": "drivers.pms5003",
@@ -64,13 +69,19 @@ NAMES: Mapping[str, str] = {
     "pms7003": "drivers.pms5003",
     "pmsa003": "drivers.pms5003",
     "pwm": "drivers.pwm",
+    "pzem004t": "drivers.tables",
     "reed": "drivers.reed",
     "relay": "drivers.relay",
     "s0meter": "drivers.counter",
+    "s8": "drivers.tables",
     "scd30": "drivers.scd30",
     "scd40": "drivers.scd41",
     "scd41": "drivers.scd41",
-    "sdm120": "drivers.sdm120",
+    "scpimeter": "drivers.tables",
+    "sdm120": "drivers.tables",
+    "sdm230": "drivers.tables",
+    "sdm630": "drivers.tables",
+    "sds011": "drivers.tables",
     "sgp30": "drivers.sgp30",
     "sgp40": "drivers.sgp40",
     "sht31": "drivers.sht31",
@@ -79,7 +90,9 @@ NAMES: Mapping[str, str] = {
     "si7021": "drivers.si7021",
     "tmp102": "drivers.lm75",
     "tmp105": "drivers.lm75",
+    "tmp117": "drivers.tables",
     "tmp75": "drivers.lm75",
+    "ws90": "drivers.tables",
 }
 
 
@@ -170,7 +183,7 @@ def read(path: Path) -> Driver[Any]:
     raise ConfigError((Problem(str(path), 0, "", reason),))
 
 
-@lru_cache(maxsize=64)  # a table that has not changed gives the very same driver, so that a reload sees no change
+@lru_cache(maxsize=256)  # a table that has not changed gives the very same driver, so that a reload sees no change
 def from_table(name: str, text: str, file: str) -> Driver[Any]:
     """The driver that the table *text* describes.  Raises ConfigError with every mistake."""
     from drivers.family import BadTable  # as late as a driver, and for the same reason

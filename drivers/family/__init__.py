@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from math import isfinite
+from math import isclose, isfinite
 from typing import Any, TypeAlias
 
 from drivers import quantities as q
@@ -32,10 +32,13 @@ KNOWN: dict[str, Quantity] = {
         *(q.voltage(-1e6, 1e6), q.current(-1e5, 1e5), q.power(-1e9, 1e9), q.energy()),
         *(q.apparent_power(-1e9, 1e9), q.reactive_power(-1e9, 1e9), q.power_factor()),
         *(q.time(), q.latitude(), q.longitude(), q.altitude(), q.speed(10_000), q.track(), q.mode()),
-        *(q.satellites(), q.hdop()),
+        *(q.satellites(), q.satellites_in_view(), q.hdop()),
         *(q.fan(), q.undervoltage(), q.throttled()),
         *(q.rate(), q.volume(), q.volume_flow(), q.motion(), q.contact(), q.duty()),
         *(q.stopped(), q.acceleration(), q.rotation()),
+        *(q.apparent_energy(), q.charge(), q.angle(), q.distortion(), q.wind_speed(), q.wind_direction(), q.rain()),
+        *(q.uv_index(), q.alarm(), q.stable(), q.status()),
+        *(q.reactive_energy(), q.tariff(), q.serial(), q.message()),
     )
 }
 
@@ -61,18 +64,85 @@ class Key:
 
 
 NUMBER = (float, int)
-NAMES = {str: "text", dict: "table", int: "whole number", float: "number"}
+NAMES = {str: "text", dict: "table", int: "whole number", float: "number", bool: "true or false"}
 QUANTITY = {
-    "aliases": Key((list,), []),
     "unit": Key((str,), None),
     "kind": Key((str,), None, (*KINDS, "text")),
     "low": Key(NUMBER, None),
     "high": Key(NUMBER, None),
     "digits": Key((int,), None, tuple(range(10))),
     "choices": Key((list,), None),
-    "scale": Key(NUMBER, 1),
-    "offset": Key(NUMBER, 0),
 }
+SCALED = {"scale": Key(NUMBER, 1), "offset": Key(NUMBER, 0)}
+TEXT = {  # a quantity of a text device
+    "aliases": Key((list,), []),
+    **QUANTITY,
+    **SCALED,
+    "values": Key((dict,), None),
+    "value": Key((str,), ""),
+}
+FIELD = {  # a number in bytes
+    "type": Key((str,), ""),
+    "order": Key((str,), None, ("big", "little", "ABCD", "CDAB", "BADC", "DCBA")),
+    "bits": Key((str, int), None),
+    **SCALED,
+    "values": Key((dict,), None),
+    "absent": Key((list,), [], items=object),
+    "when": Key((str,), ""),
+    "value": Key((str,), ""),
+}
+ABOUT = {  # what every table may say
+    "family": Key((str,)),
+    "title": Key((str,)),
+    "documentation": Key((str,)),
+    "source": Key((str,), ""),
+    "wiring": Key((str,), ""),
+    "period": Key(NUMBER, span=(0, 86_400)),  # seconds; 0: it talks when something happens
+    "quantity": Key((dict,)),
+    "vector": Key((list,), [], items=dict),
+}
+SERIAL = {
+    "baud": Key((int,), 9600, span=(50, 4_000_000)),
+    "parity": Key((str,), "N", ("N", "E", "O")),
+    "stop_bits": Key((int,), 1, (1, 2)),
+}
+PORT = {**SERIAL, "bits": Key((int,), 8, (7, 8))}
+
+
+def about(top: Mapping[str, Any], guarded: bool) -> str:
+    """The documentation of a table's driver: what it says of itself, where that comes from, how it is wired, and that
+    nothing guards it where nothing does."""
+    parts = [top["documentation"].strip()]
+    parts += [f"Datasheet: {' '.join(top['source'].split())}"] if top["source"] else []
+    parts += [f"Wiring: {' '.join(top['wiring'].split())}"] if top["wiring"] else []
+    parts += [] if guarded else ["There is no checksum: what a disturbance changes within the range is not noticed."]
+    return "\n\n".join(parts) + "\n"
+
+
+def scaled(number: float, scale: float, offset: float) -> float:
+    """number * scale + offset.  0.1 is no number that a computer has, so in place of it 10 is divided by."""
+    parts = round(1 / scale) if 0 < abs(scale) < 1 else 0
+    exact = parts and isclose(parts * scale, 1, rel_tol=1e-12)
+    return number if scale == 1 and offset == 0 else (number / parts if exact else number * scale) + offset
+
+
+def inverse(value: float, scale: float, offset: float) -> float:
+    """The number that ``scaled`` makes *value* of."""
+    return value if scale == 1 and offset == 0 else (value - offset) / scale
+
+
+FLAGS = {"on": True, "off": False}
+
+
+def worded(said: dict[str, Any], words: Iterable[str], where: str, problems: Problems) -> None:
+    """Fit kind and choices of a quantity to the *words* it may have: on and off are those of a flag."""
+    own = list(dict.fromkeys(words))
+    if said["kind"] is None:
+        said["kind"] = "flag" if set(own) <= set(FLAGS) else "choice"
+    if said["kind"] == "choice":
+        said["choices"] = said["choices"] or own
+    if said["kind"] not in ("choice", "text", "flag") or (said["kind"] == "flag" and not set(own) <= set(FLAGS)):
+        problems.append((f"{where}.values", f"are words, and a {said['kind']} has none but on and off for a flag"))
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -142,4 +212,5 @@ def quantity(name: str, where: str, said: Table, problems: Problems) -> Quantity
         elif low >= high:
             problems.append((where, f"low {low} is not below high {high}"))
     digits = 0 if kind != "float" else 2 if digits is None else digits
-    return Quantity(name, unit or "", kind, low or 0, high or 0, digits, tuple(choices or ()))
+    writable = bool(said.get("writable"))
+    return Quantity(name, unit or "", kind, low or 0, high or 0, digits, tuple(choices or ()), writable)

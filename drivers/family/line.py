@@ -10,29 +10,34 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from math import isclose
 from typing import Any
 
 from drivers.api import DeviceError, Driver, Quantity, Serial, Value
-from drivers.family import NUMBER, QUANTITY, BadTable, Key, Problems, Table, nearest, quantity, take
-from drivers.family.text import SLOT, Emulator, Field, Line, json_object, matched, pairs
+from drivers.family import (
+    ABOUT,
+    PORT,
+    TEXT,
+    BadTable,
+    Key,
+    Problems,
+    Table,
+    about,
+    nearest,
+    quantity,
+    take,
+    worded,
+)
+from drivers.family.formula import Formula, formula
+from drivers.family.proof import same
+from drivers.family.text import SLOT, Derived, Emulator, Field, Line, json_object, matched, pairs
 
 TABLE = {
+    **ABOUT,
     "family": Key((str,), ..., ("line",)),
-    "title": Key((str,)),
-    "documentation": Key((str,)),
     "format": Key((str,), ..., ("pairs", "json", "pattern")),
-    "period": Key(NUMBER, span=(0, 86_400)),  # seconds; 0: it talks when something happens
     "serial": Key((dict,), {}),
-    "quantity": Key((dict,)),
     "pattern": Key((list,), [], items=dict),
     "emulator": Key((dict,), {}),
-    "vector": Key((list,), [], items=dict),
-}
-SERIAL = {
-    "baud": Key((int,), 9600, span=(50, 4_000_000)),
-    "parity": Key((str,), "N", ("N", "E", "O")),
-    "stop_bits": Key((int,), 1, (1, 2)),
 }
 EMULATOR = {"say": Key((str,), ""), "start": Key((dict,), {})}
 VECTOR = {"text": Key((str,)), "gives": Key((dict,), {}), "error": Key((str,), "", ("BadFrame", "BadValue"))}
@@ -47,8 +52,8 @@ def driver(name: str, table: Table) -> Driver[Settings]:
     """The driver that *table* describes, proved by its own vectors and emulator; or BadTable."""
     problems: Problems = []
     top = take(table, "", TABLE, problems)
-    serial = take(top["serial"], "serial", SERIAL, problems)
-    fields = read_fields({} if top["quantity"] is ... else top["quantity"], problems)
+    serial = take(top["serial"], "serial", PORT, problems)
+    fields, derived = read_fields({} if top["quantity"] is ... else top["quantity"], TEXT, problems)
     patterns = compiled(top["format"], top["pattern"], fields, problems)
     vectors = [take(each, f"vector.{at}", VECTOR, problems) for at, each in enumerate(top["vector"])]
     say, start = read_emulator(top["emulator"], problems)
@@ -56,9 +61,9 @@ def driver(name: str, table: Table) -> Driver[Settings]:
         raise BadTable(problems)
     say = say or "\n".join(vector["text"] for vector in vectors if vector["gives"] and not vector["error"])
     parse = {"pairs": pairs, "json": json_object}.get(top["format"]) or partial(matched, patterns)
-    make = partial(Line, parse, fields, top["format"] != "json")
+    make = partial(Line, parse, fields, top["format"] != "json", derived)
     speaker = partial(Emulator, say, start, top["period"] or 5.0)
-    quantities = tuple(dict.fromkeys(field.quantity for field in fields.values()))
+    quantities = declared(fields, derived)
     problems += disproved(make, vectors) or mute(make(), speaker(), quantities)
     if problems:
         raise BadTable(problems)
@@ -71,13 +76,13 @@ def driver(name: str, table: Table) -> Driver[Settings]:
         settings=Settings,
         device=lambda settings: make(),
         emulator=speaker,
-        documentation=top["documentation"],
+        documentation=about(top, guarded=False),
     )
 
 
-def read_fields(said: Table, problems: Problems) -> Mapping[str, Field]:
-    """The fields by every key that stands for them, in lower case."""
-    fields: dict[str, Field] = {}
+def read_fields(said: Table, keys: Mapping[str, Key], problems: Problems) -> tuple[Mapping[str, Field], Derived]:
+    """The fields by every key that stands for them, in lower case; and what is derived from them."""
+    fields, derived = dict[str, Field](), list[tuple[Quantity, Formula]]()
     if not said:
         problems.append(("quantity", "is missing: a table declares at least one"))
     for name, spec in said.items():
@@ -85,13 +90,48 @@ def read_fields(said: Table, problems: Problems) -> Mapping[str, Field]:
         if not isinstance(spec, dict):
             problems.append((where, f"{spec!r} is no table"))
             continue
-        taken = take(spec, where, QUANTITY, problems)
-        field = Field(quantity(name, where, taken, problems), taken["scale"], taken["offset"])
+        taken = take(spec, where, keys, problems)
+        words = read_words(taken["values"], where, problems)
+        if words:
+            worded(taken, words.values(), where, problems)
+        own = quantity(name, where, taken, problems)
+        if taken["value"]:
+            derived += read_derived(own, taken["value"], where, said, problems)
+            continue
+        field = Field(own, taken["scale"], taken["offset"], words)
         for key in dict.fromkeys(key.lower() for key in (name, *taken["aliases"])):
             if key in fields:
                 problems.append((where, f"{key!r} already stands for {fields[key].quantity.name}"))
             fields[key] = field
-    return fields
+    return fields, tuple(derived)
+
+
+def declared(fields: Mapping[str, Field], derived: Derived) -> tuple[Quantity, ...]:
+    return (*dict.fromkeys(field.quantity for field in fields.values()), *(own for own, _ in derived))
+
+
+def read_words(said: Any, where: str, problems: Problems) -> dict[str, str] | None:
+    """The word of each text: ``values = { A = "open", B = "closed" }``."""
+    if said is None:
+        return None
+    wrong = [word for word in said.values() if not isinstance(word, str) or not word or not word.isprintable()]
+    problems += [(f"{where}.values", f"{word!r} is no word") for word in wrong]
+    return None if wrong else dict(said)
+
+
+def read_derived(
+    own: Quantity, text: str, where: str, said: Table, problems: Problems
+) -> list[tuple[Quantity, Formula]]:
+    try:
+        made = formula(text)
+    except ValueError as error:
+        problems.append((f"{where}.value", str(error)))
+        return []
+    before = list(said)[: list(said).index(own.name)]
+    for name in sorted(made.names - set(before)):
+        later = " stands further down; put it before" if name in said else f" is no quantity{nearest(name, said)}"
+        problems.append((f"{where}.value", f"`{name}`{later}"))
+    return [(own, made)]
 
 
 def read_emulator(said: Table, problems: Problems) -> tuple[str, Table]:
@@ -161,11 +201,3 @@ def listen(device: Line, data: bytes) -> tuple[dict[str, Value], list[DeviceErro
         else:
             came |= {quantity.name: value for quantity, value in event.items()}
     return came, errors
-
-
-def same(came: Mapping[str, Value], wanted: Mapping[str, Any]) -> bool:
-    return came.keys() == wanted.keys() and all(
-        isclose(value, wanted[name]) if isinstance(value, float) and isinstance(wanted[name], float | int)
-        else value == wanted[name]
-        for name, value in came.items()
-    )  # fmt: skip

@@ -21,6 +21,8 @@ from unicodedata import normalize
 
 from drivers.api import BadFrame, BadValue, DeviceError, Quantity, Sample, Value
 from drivers.emulation import sway
+from drivers.family import scaled
+from drivers.family.formula import Formula
 
 LONGEST = 1024  # bytes of a line
 ENDS = re.compile(rb"[\r\n]")
@@ -33,18 +35,24 @@ SLOT = re.compile(r"\{(\w+)\}")
 FLAGS = dict.fromkeys(("1", "true", "on", "yes"), True) | dict.fromkeys(("0", "false", "off", "no"), False)
 JSON = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)  # ours is the only idea of a number
 
+Derived: TypeAlias = tuple[tuple[Quantity, Formula], ...]
 Parse: TypeAlias = Callable[[str], Mapping[str, str]]  # a line to texts by key in lower case, or BadFrame
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Field:
     """A quantity, and how a text on the wire becomes its value."""
 
     quantity: Quantity
     scale: float = 1
     offset: float = 0
+    words: Mapping[str, str] | None = None
 
     def read(self, text: str) -> Value:
+        if self.words is not None:
+            if text not in self.words:
+                raise BadValue(f"{self.quantity.name} {text[:40]!r} has no word")
+            text = self.words[text]
         match self.quantity.kind:
             case "flag":
                 return self.quantity.check(FLAGS.get(text.lower(), text))
@@ -60,15 +68,27 @@ class Field:
         plain = self.scale == 1 and self.offset == 0
         if found is None or found[2] and not (plain and spelt(found[2]) == spelt(unit)):
             raise BadValue(f"{self.quantity.name} {text[:40]!r} is no number{f' of {unit}' if plain and unit else ''}")
-        value = float(found[1]) * self.scale + self.offset
+        value = scaled(float(found[1]), self.scale, self.offset)
         return int(value) if self.quantity.kind == "int" and value.is_integer() else value
+
+
+def derive(sample: dict[Quantity, Value], derived: Derived) -> dict[Quantity, Value]:
+    """*sample* and what its numbers give.  BadValue."""
+    scope = {quantity.name: value for quantity, value in sample.items() if not isinstance(value, str)}
+    for quantity, formula in derived:
+        if formula.names <= scope.keys():
+            value = formula(scope)
+            if quantity.kind == "int" and isinstance(value, float) and value.is_integer():
+                value = int(value)
+            scope[quantity.name] = sample[quantity] = quantity.check(value)
+    return sample
 
 
 class Line:
     """The reading side of one connection."""
 
-    def __init__(self, parse: Parse, fields: Mapping[str, Field], torn: bool) -> None:
-        self.parse, self.fields = parse, fields
+    def __init__(self, parse: Parse, fields: Mapping[str, Field], torn: bool, derived: Derived = ()) -> None:
+        self.parse, self.fields, self.derived = parse, fields, derived
         self.tail = b""
         self.skip = torn  # pass over what comes up to the next line end,
         self.told = False  # which was called too long already
@@ -100,12 +120,16 @@ class Line:
         texts = {self.fields[key]: text for key, text in found.items() if key in self.fields}
         if not texts:
             yield BadFrame(f"no known key: {line[:60]!r}")
-        sample = {}
+        sample = dict[Quantity, Value]()
         for field, text in texts.items():
             try:
                 sample[field.quantity] = field.read(text)
             except BadValue as error:
                 yield error
+        try:
+            derive(sample, self.derived)
+        except BadValue as error:
+            yield error
         if sample:
             yield sample
 

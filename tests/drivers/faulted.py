@@ -13,9 +13,10 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred, execute, succeed
 from twisted.internet.task import Clock
 
-from drivers import modbusrelay8, sht31
+from drivers import sht31
 from drivers.api import GPIO, I2C, SPI, Driver, Modbus, Operation, Quantity, Serial, Value
 from drivers.codec.modbus_slave import Units
+from gateway import catalog
 from gateway.clock import Clock as Times
 from gateway.device import SILENCE, Device
 from gateway.hub import Card, Hub
@@ -33,6 +34,7 @@ from tests.drivers.talk import answer
 
 Row = Driver[Any]
 STEP = 0.1  # seconds
+RELAYS = catalog.find("modbusrelay8")
 NEIGHBOUR = 0x5F  # an address at which none of our chips lives
 
 
@@ -55,10 +57,10 @@ def way(row: Row, clock: Clock, faulty: Faulty, ring: Ring) -> Way:
         case Serial():
             return Way(stream(EmulatedSerial(clock, emulator), clock, ring))
         case Modbus():
-            units = {1: emulator, 2: modbusrelay8.Emulator()}
+            units = {1: emulator, 2: RELAYS.emulator()}
             line = ModbusLine(clock, EmulatedSerial(clock, Units(units)), pace=pace(Serial(link.baud)))
             beside = line.at(2, link.timeout, Ring(clock.seconds).note)
-            return Way(line.at(1, link.timeout, ring.note), [(modbusrelay8.DRIVER, beside)])
+            return Way(line.at(1, link.timeout, ring.note), [(RELAYS, beside)])
         case SPI():
             return Way(direct(EmulatedI2C({0: emulator}, clock).at(0), ring))
         case GPIO():

@@ -121,9 +121,9 @@ def test_a_name_nobody_has(tmp_path: Path) -> None:
         (
             "a.toml",
             FLOW.replace('"line"', '"lines"'),
-            "a.toml:1: family: 'lines' is none of line; did you mean `line`?",
+            "a.toml:1: family: 'lines' is none of line, ask, frame, modbus, registers; did you mean `line`?",
         ),
-        ("a.toml", FLOW.replace('"line"', "[1]"), "a.toml:1: family: [1] is none of line"),
+        ("a.toml", FLOW.replace('"line"', "[1]"), "a.toml:1: family: [1] is none of line, ask, frame, modbus, registers"),
         (
             "a.toml",
             FLOW.replace("flow", "power"),
@@ -163,8 +163,8 @@ def test_a_broken_table_is_told_and_stops_no_other(
 
 
 def test_a_refused_table_takes_no_unit_from_others(tmp_path: Path) -> None:
-    rain = '[quantity.rain]\nunit = "mm"\nlow = 0\nhigh = 9\n[[vector]]'
-    both = FLOW.replace("[[vector]]", rain).replace("=1.5", "=1.5 rain=1").replace("1.5 }", "1.5, rain = 1 }")
+    rain = '[quantity.gust]\nunit = "mm"\nlow = 0\nhigh = 9\n[[vector]]'
+    both = FLOW.replace("[[vector]]", rain).replace("=1.5", "=1.5 gust=1").replace("1.5 }", "1.5, gust = 1 }")
     (tmp_path / "a.toml").write_text(FLOW)
     (tmp_path / "b.toml").write_text(both.replace("l/s", "m³/h"))
     (tmp_path / "c.toml").write_text(both.replace('"mm"', '"in"'))

@@ -26,15 +26,13 @@ from drivers import (
     max31855,
     mcp3008,
     mhz19,
-    modbusrelay8,
     pms5003,
     pwm,
     relay,
-    sdm120,
     sht31,
 )
 from drivers.api import GPIO, Driver, Serial
-from gateway import places
+from gateway import catalog, places
 from gateway.config import (
     Bus,
     Config,
@@ -76,8 +74,7 @@ ROWS: dict[str, Driver[Any]] = {
     row.name: row
     for row in (
         sht31.DRIVER,
-        modbusrelay8.DRIVER,
-        sdm120.DRIVER,
+        *map(catalog.find, ("modbusrelay8", "sdm120")),
         mhz19.DRIVER,
         gps.DRIVER,
         relay.DRIVER,

@@ -8,12 +8,13 @@ import pytest
 from twisted.internet.endpoints import TCP4ClientEndpoint, clientFromString
 from twisted.internet.testing import MemoryReactor
 
-from drivers import mhz19, modbusrelay8, sdm120
+from drivers import mhz19
 from drivers.api import Driver, Serial
+from gateway import catalog
 from gateway.config import Config, ConfigError, Endpoint, ModbusTCP, SerialPort, Unit, parse
 from gateway.plan import place
 
-ROWS: dict[str, Driver[Any]] = {row.name: row for row in (sdm120.DRIVER, modbusrelay8.DRIVER, mhz19.DRIVER)}
+ROWS: dict[str, Driver[Any]] = {row.name: row for row in (*map(catalog.find, ("sdm120", "modbusrelay8")), mhz19.DRIVER)}
 METER = '[device.meter]\ndriver = "sdm120"\nport = "/dev/ttyUSB0"\n'
 RELAY = '[device.relays]\ndriver = "modbusrelay8"\nport = { path = "/dev/ttyUSB0", baud = 2400 }\nunit = 2\n'
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from drivers import bme280, ds18b20, gps, mhz19, relay, sdm120, sht31
+from drivers import bme280, ds18b20, gps, mhz19, relay, sht31
 from drivers.api import Driver
+from gateway import catalog
 from gateway.client import GatewayError
 from gateway.recording import FIRST, Piece, Recording, parse
 from gateway.replay import Replay, expected, load
@@ -86,11 +87,11 @@ def test_a_serial_device_is_asked_and_answers() -> None:
 
 def test_a_modbus_unit_answers_by_its_number_and_over_tcp_as_well() -> None:
     text = (CORPUS / "sdm120/emulated.rec").read_text()
-    lines = expected(sdm120.DRIVER, parse(text))
+    lines = expected(catalog.find("sdm120"), parse(text))
     assert lines[-1].endswith("readings; no errors") and "> 03 04" in text  # it is unit 3
     over = parse(text)
     pieces = (Piece(each.at, each.way, wrapped(at, each.data)) for at, each in enumerate(over.pieces))
-    assert expected(sdm120.DRIVER, Recording(tuple(pieces), over.about)) == lines
+    assert expected(catalog.find("sdm120"), Recording(tuple(pieces), over.about)) == lines
 
 
 def wrapped(number: int, frame: bytes) -> bytes:

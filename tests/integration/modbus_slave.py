@@ -29,7 +29,16 @@ UNIT = SimDevice(
         [SimData(0, values=[False] * 8, datatype=DataType.BITS)],
         [SimData(0, values=[True, False, True, False, False, False, False, True], datatype=DataType.BITS)],
         [SimData(0, values=list(range(100, 110)), datatype=DataType.REGISTERS)],
-        [shown(0, 230.2), zeros(2, 68), shown(70, 50.0), shown(72, 1.5), zeros(74, 14), shown(342, 1.5)],
+        [
+            shown(0, 230.2),
+            zeros(2, 68),
+            shown(70, 50.0),
+            shown(72, 1.5),
+            zeros(74, 22),
+            zeros(258, 8),
+            shown(342, 1.5),
+            zeros(344, 2),
+        ],
     ),
 )
 

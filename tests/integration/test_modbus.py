@@ -13,10 +13,10 @@ from typing import Any, cast
 
 import pytest
 
-from drivers import modbusrelay8, sdm120
 from drivers.api import BadValue, Request, Serial
 from drivers.codec.modbus import bits
 from drivers.codec.modbus_slave import Units
+from gateway import catalog
 from gateway.reactor import Reactor
 from gateway.transports.modbus import ModbusLine, Unit
 from gateway.transports.serial import SerialEndpoint
@@ -28,6 +28,10 @@ __all__ = ["reactor"]
 
 SLAVE = Path(__file__).parent / "modbus_slave.py"
 LINE = Serial(9600)
+
+
+def emulator(name: str) -> Any:
+    return catalog.find(name).emulator()
 
 
 @contextmanager
@@ -164,7 +168,7 @@ def test_the_gateway_reads_it_beside_one_that_is_not_there(tmp_path: Path) -> No
 
 
 def test_a_line_that_is_pulled_and_plugged_brings_all_its_units_back(bench: Bench, tmp_path: Path) -> None:
-    line = Units({1: sdm120.Emulator(), 2: modbusrelay8.Emulator()})
+    line = Units({1: emulator("sdm120"), 2: emulator("modbusrelay8")})
     adapter = bench.adapter("usb", cast(Any, line))
     port = f'{{ path = "{adapter.link}", baud = 9600 }}'
     text = "".join(
@@ -190,7 +194,7 @@ class Echoing:
     """An adapter that hears itself."""
 
     def __init__(self) -> None:
-        self.units = Units({1: modbusrelay8.Emulator()})
+        self.units = Units({1: emulator("modbusrelay8")})
 
     def receive(self, data: bytes) -> bytes:
         return data + self.units.receive(data)

@@ -1,0 +1,318 @@
+"""The ``modbus`` family: tables of units on a Modbus line.  How to write one: docs/tables.md.
+
+A field lies in an input or holding register (functions 4 and 3) or is a coil or discrete input (1 and 2), by its
+address on the wire, from 0.  What lies side by side is read in one request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from drivers.api import BadValue, DeviceError, Driver, Modbus, Operation, Quantity, Request, Sample, Talk, Value
+from drivers.codec.crc import crc16_modbus
+from drivers.codec.modbus import BITS, REGISTERS, Exchange, bits, pdu, sealed
+from drivers.codec.modbus_slave import Slave
+from drivers.codec.registers import blocks
+from drivers.family import ABOUT, NUMBER, SERIAL, BadTable, Key, Problems, Table, about, take
+from drivers.family.fields import ORDERS, Field, Layout, overlay, read_layout
+from drivers.family.proof import ERRORS, draw, hexed, judged, mute, named, talked
+from drivers.family.swaying import Swaying
+
+SPACES = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}  # and the function that reads each
+ADDRESS = Key((int,), None, span=(0, 0xFFFF))
+TABLE = {
+    **ABOUT,
+    "family": Key((str,), ..., ("modbus",)),
+    "modbus": Key((dict,), {}),
+    "init": Key((list,), [], items=dict),
+    "field": Key((dict,), {}),
+    "emulator": Key((dict,), {}),
+}
+LINE = {
+    **SERIAL,
+    "unit": Key((int,), 1, span=(1, 247)),
+    "timeout": Key(NUMBER, 0.5, span=(0.01, 10)),
+    "gap": Key((int,), 0, span=(0, REGISTERS)),  # registers that nobody wants, read along for the sake of one request
+    "most": Key((int,), REGISTERS, span=(1, REGISTERS)),  # registers in one request
+    "type": Key((str,), "uint16"),  # of every register that says nothing else
+    "order": Key((str,), None, tuple(ORDERS)),
+    "write": Key((int,), 6, (6, 16)),  # the function that sets one register
+}
+INIT = {"coil": ADDRESS, "holding": ADDRESS, "value": Key((int,), span=(0, 0xFFFF))}
+HEX = Key((dict,), {})
+VECTOR = {
+    "ask": Key((str,), ""),
+    "answer": Key((str,), ""),
+    "set": Key((dict,), {}),
+    **{"input": HEX, "holding": HEX},
+    **{"gives": Key((dict,), {}), "error": Key((str,), "", ERRORS)},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The table has said it all; the unit is chosen with its place."""
+
+
+class Unit:
+    """One unit.  It keeps nothing between two questions."""
+
+    start: Callable[[], Talk[str]]
+
+    def __init__(self, layout: Layout, line: Mapping[str, Any], init: tuple[Request, ...]) -> None:
+        self.layout, self.single, self.init = layout, line["write"], init
+        if init:
+            self.start = self.begin
+        self.requests = tuple(
+            Request(function, *block)  # type: ignore[arg-type]  # one of the four that read
+            for space, function in SPACES.items()
+            for block in blocks(
+                {(f.place[1], words(f)) for f in layout.read if f.place[0] == space},
+                line["gap"],
+                BITS if function < 3 else line["most"],
+            )
+        )
+
+    def begin(self) -> Talk[str]:
+        yield from self.init
+        return ""
+
+    def measure(self) -> Talk[Sample]:
+        raws = dict[Field, bytes]()
+        for request in self.requests:
+            raws |= cut(self.layout, request, (yield request))
+        return self.layout.sample(raws)
+
+
+class Outputs(Unit):
+    """One that has something to set."""
+
+    def write(self, quantity: Quantity, value: Value) -> Talk[Sample]:
+        field = self.layout.by_quantity.get(quantity)
+        if field is None or not field.writable:
+            raise BadValue(f"{quantity.name} cannot be set")
+        space, address = field.place
+        if space == "coil":
+            raw = field.raw(value, b"\0")
+            yield Request(5, address, values=(raw[0],))
+            return {quantity: field.value(field.number(raw))}
+        assert field.coding
+        old = b"" if field.coding.bits is None else (yield Request(3, address, words(field)))
+        raw = field.raw(value, old)
+        values = tuple(int.from_bytes(raw[at : at + 2], "big") for at in range(0, len(raw), 2))
+        yield Request(6 if len(values) == 1 and self.single == 6 else 16, address, values=values)
+        return {quantity: field.value(field.number(raw))}
+
+
+def words(field: Field) -> int:
+    """How many registers, or bits, *field* takes."""
+    assert field.coding
+    return 1 if SPACES[field.place[0]] < 3 else (field.coding.size + 1) // 2
+
+
+def cut(layout: Layout, request: Request, data: bytes) -> Mapping[Field, bytes]:
+    """The bytes of every field that lies wholly in the answer *data*."""
+    raws = {}
+    for field in layout.read:
+        space, address = field.place
+        at = address - request.address
+        if SPACES[space] == request.function and 0 <= at <= at + words(field) <= request.count:
+            if request.function < 3:
+                raws[field] = bytes((bits(data, request.count)[at],))
+            else:
+                raws[field] = data[2 * at : 2 * (at + words(field))]
+    return raws
+
+
+def locate(line: Table, said: dict[str, Any], where: str, problems: Problems) -> tuple[Any, int, str]:
+    said["order"] = said["order"] or line["order"]
+    there = [(space, said[space]) for space in SPACES if said[space] is not None]
+    if len(there) != 1:
+        reason = f"needs one of {', '.join(SPACES)}, with the address on the wire, or `value`, a formula"
+        problems.append((where, reason))
+        return ("input", 0), 0, "uint16"
+    space, _ = place = there[0]
+    if said.get("writable") and space not in ("coil", "holding"):
+        problems.append((f"{where}.writable", "coils and holding registers can be set, and nothing else"))
+    if SPACES[space] < 3:
+        if said["type"] or said["bits"] is not None:
+            problems.append((f"{where}.type", f"is for registers, and a {space} is one bit"))
+        said["type"] = "uint8"
+    return place, 0, line["type"]
+
+
+def driver(name: str, table: Table) -> Driver[Settings]:
+    """The driver that *table* describes, proved by its vectors and its emulator; or BadTable."""
+    problems: Problems = []
+    top = take(table, "", TABLE, problems)
+    line = take(top["modbus"], "modbus", LINE, problems)
+    layout = read_layout(top, dict.fromkeys(SPACES, ADDRESS), partial(locate, line), problems)
+    for field in layout.read:
+        if SPACES[field.place[0]] > 2 and field.coding and field.coding.size % 2:
+            where = f"{'quantity' if field.quantity else 'field'}.{field.name}.type"
+            problems.append((where, "fills no whole registers, of 16 bits each; `bits` cuts a part out of one"))
+    init = tuple(request for at, each in enumerate(top["init"]) for request in read_init(each, f"init.{at}", problems))
+    start = take(top["emulator"], "emulator", {"start": Key((dict,), {})}, problems)["start"]
+    vectors = [take(each, f"vector.{at}", VECTOR, problems) for at, each in enumerate(top["vector"])]
+    if problems:
+        raise BadTable(problems)
+    overlay(layout, start, "emulator.start", problems)
+    writes = any(quantity.writable for quantity in layout.quantities)
+    make = partial(Outputs if writes else Unit, layout, line, init)
+    bases = dict[Field, bytes]()
+    for at, vector in enumerate(vectors):
+        bases = {**proved(make(), vector, f"vector.{at}", problems), **bases}
+    emulator = partial(Emulator, layout, make().requests, init, bases, start)
+    if not problems:
+        problems += mute(make().measure, partial(answered, emulator()))
+    if problems:
+        raise BadTable(problems)
+    return Driver(
+        name=name,
+        title=top["title"],
+        link=Modbus(**{key: line[key] for key in (*SERIAL, "unit", "timeout")}),
+        quantities=layout.quantities,
+        period=float(top["period"]),
+        settings=Settings,
+        device=lambda settings: make(),
+        emulator=emulator,
+        documentation=about(top, guarded=True),
+    )
+
+
+def read_init(said: Table, where: str, problems: Problems) -> list[Request]:
+    """What is written when the unit starts."""
+    taken = take(said, where, INIT, problems)
+    there = [(space, taken[space]) for space in ("coil", "holding") if taken[space] is not None]
+    if len(there) != 1:
+        problems.append((where, "needs a coil or a holding register, and the value to write"))
+        return []
+    space, address = there[0]
+    return [Request(5 if space == "coil" else 6, address, values=(0 if taken["value"] is ... else taken["value"],))]
+
+
+def proved(unit: Unit, vector: Mapping[str, Any], where: str, problems: Problems) -> Mapping[Field, bytes]:
+    """The bytes that *vector* shows, by field; what does not come of them as it says is a problem."""
+    if vector["set"]:
+        set_right(unit, vector, where, problems)
+        return {}
+    before, answers = len(problems), list[tuple[Request, bytes]]()
+    if vector["ask"] or vector["answer"]:
+        answers += exchanged(vector, where, problems)
+    for space in ("input", "holding"):
+        for key, text in vector[space].items():
+            data = hexed(text, f"{where}.{space}.{key}", problems)
+            try:
+                answers.append((Request(SPACES[space], int(key, 0), len(data) // 2), data))  # type: ignore[arg-type]
+            except ValueError:
+                problems.append((f"{where}.{space}.{key}", "is no address, such as 0x0010"))
+    if len(problems) > before:
+        return {}
+    raws = dict[Field, bytes]()
+    for request, data in answers:
+        raws |= cut(unit.layout, request, data)
+    problems += judged(where, vector, lambda: named(unit.layout.sample(raws)), partial(drawn, unit.layout, answers))
+    return {} if vector["error"] else raws
+
+
+def drawn(layout: Layout, answers: list[tuple[Request, bytes]]) -> str:
+    """Each block of registers with its fields; how they lie there is told by the address of the first."""
+    rows = []
+    for request, data in answers:
+        near = [replace(f, at=2 * (f.place[1] - request.address)) for f in cut(layout, request, data)]
+        rows.append(draw(data, near if request.function > 2 else (), request.address, 2))
+    return "\n".join(rows)
+
+
+def exchanged(vector: Mapping[str, Any], where: str, problems: Problems) -> list[tuple[Request, bytes]]:
+    """The request and the data of its answer, from the frames that a manual shows."""
+    ask, answer = (hexed(vector[key], f"{where}.{key}", problems) for key in ("ask", "answer"))
+    for key, frame in (("ask", ask), ("answer", answer)):
+        if len(frame) < 5 or crc16_modbus(frame):
+            end = crc16_modbus(frame[:-2]).to_bytes(2, "little").hex(" ")
+            problems.append((f"{where}.{key}", f"is no frame: its last two bytes should be the checksum {end}"))
+            return []
+    if len(ask) != 8 or ask[1] not in SPACES.values():
+        problems.append((f"{where}.ask", "is no request to read: unit, function 1 to 4, address, count, checksum"))
+        return []
+    request = Request(ask[1], int.from_bytes(ask[2:4]), int.from_bytes(ask[4:6]))  # type: ignore[arg-type]
+    try:
+        return [(request, Exchange(ask[0], request).data(answer[1:-2]))]
+    except (DeviceError, ValueError) as error:
+        problems.append((f"{where}.answer", str(error)))
+        return []
+
+
+def set_right(unit: Unit, vector: Mapping[str, Any], where: str, problems: Problems) -> None:
+    """See that setting what ``set`` says sends the frame ``ask``."""
+    overlay(unit.layout, vector["set"], f"{where}.set", problems)
+    wanted = hexed(vector["ask"], f"{where}.ask", problems)
+    names = {quantity.name: quantity for quantity in unit.layout.quantities}
+    for name, value in vector["set"].items():
+        if name not in names or not isinstance(unit, Outputs) or not names[name].writable:
+            problems.append((f"{where}.set.{name}", "cannot be set"))
+            continue
+        sent = list[bytes]()
+
+        def answer(wanted: Operation, sent: list[bytes] = sent) -> bytes:
+            assert isinstance(wanted, Request)
+            sent.append(pdu(wanted))
+            return bytes(2 * wanted.count)
+
+        talked(unit.write(names[name], value), answer)
+        frame = sealed(wanted[0] if wanted else 1, sent[-1])
+        if frame != wanted:
+            problems.append((f"{where}.ask", f"setting {name} sends {frame.hex(' ')}"))
+
+
+class Emulator(Slave):
+    """A unit that has all that the table reads, with numbers that sway."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        requests: tuple[Request, ...],
+        init: tuple[Request, ...],
+        bases: Mapping[Field, bytes],
+        start: Mapping[str, Any],
+    ) -> None:
+        self.spaces: dict[str, dict[int, int]] = {space: {} for space in SPACES}
+        names = {function: space for space, function in SPACES.items()}
+        for request in requests:
+            own = range(request.address, request.address + request.count)
+            self.spaces[names[request.function]] |= dict.fromkeys(own, 0)
+        for request in init:
+            self.spaces["coil" if request.function == 5 else "holding"].setdefault(request.address, 0)
+        coils, inputs, holding, registers = self.spaces.values()
+        super().__init__(coils=coils, inputs=inputs, holding=holding, registers=registers)
+        for field, raw in bases.items():
+            self.put(field, raw)
+        self.swaying = Swaying(layout, bases, start)
+        self.show(True)
+
+    def put(self, field: Field, raw: bytes) -> None:
+        space, address = field.place
+        step = 1 if SPACES[space] < 3 else 2
+        for at in range(0, len(raw), step):
+            self.spaces[space][address + at // step] = int.from_bytes(raw[at : at + step], "big")
+
+    def show(self, first: bool = False) -> None:
+        for field, value in self.swaying.shown(first):
+            space, address = field.place
+            own = range(address, address + words(field))
+            old = b"".join(self.spaces[space][each].to_bytes(1 if SPACES[space] < 3 else 2, "big") for each in own)
+            self.put(field, field.raw(value, old))
+
+    def tick(self, seconds: float) -> bytes:
+        self.swaying.age += seconds
+        self.show()
+        return b""
+
+
+def answered(emulator: Emulator, wanted: Operation) -> bytes:
+    """What *emulator* answers, as the line would hand it on."""
+    assert isinstance(wanted, Request)
+    return Exchange(1, wanted).data(emulator.answer(pdu(wanted)))

@@ -1,0 +1,105 @@
+"""What proves a table before it is taken: its vectors, bytes drawn against fields, and a talk with its own emulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from math import isclose
+from typing import Any
+
+from drivers.api import BadFrame, DeviceError, NoAnswer, Operation, R, Sample, Sleep, Talk, Value
+from drivers.family import Problems
+from drivers.family.fields import Field
+
+ROW = 16  # bytes in a row of a drawing
+ERRORS = ("", "BadFrame", "BadValue", "NoAnswer", "WrongDevice")
+
+
+def hexed(text: Any, where: str, problems: Problems) -> bytes:
+    """The bytes written in hexadecimal, with spaces wherever one likes."""
+    try:
+        return bytes.fromhex("".join(text.split()))
+    except (ValueError, AttributeError):
+        problems.append((where, f'{text!r} are no bytes in hexadecimal, such as "01 04 43 66"'))
+        return b""
+
+
+def named(sample: Sample) -> dict[str, Value]:
+    return {quantity.name: value for quantity, value in sample.items()}
+
+
+def same(came: Mapping[str, Value], wanted: Mapping[str, Any]) -> bool:
+    """Whether *came* is what was *wanted*; a float of 32 bits has seven digits."""
+    return came.keys() == wanted.keys() and all(
+        isclose(value, wanted[name], rel_tol=1e-6, abs_tol=1e-9)
+        if isinstance(value, float) and isinstance(wanted[name], float | int) and not isinstance(wanted[name], bool)
+        else value == wanted[name] and isinstance(value, bool) == isinstance(wanted[name], bool)
+        for name, value in came.items()
+    )
+
+
+def judged(
+    where: str, vector: Mapping[str, Any], decode: Callable[[], Mapping[str, Value]], drawing: Callable[[], str]
+) -> Problems:
+    """What is wrong when *decode* does not give what *vector* says, with the bytes drawn."""
+    came: Mapping[str, Value] = {}
+    error = ""
+    try:
+        came = decode()
+    except DeviceError as caught:
+        error = f"{type(caught).__name__}: {caught}"
+    if error.partition(":")[0] == vector["error"] and same(came, {} if error else vector["gives"]):
+        return []
+    return [(where, f"gives {error or came}\n{drawing()}".rstrip())]
+
+
+def draw(raw: bytes, fields: Iterable[Field], first: int = 0, step: int = 1) -> str:
+    """The bytes *raw* in rows, and under each the fields that begin there with what they hold.  The bytes are
+    numbered from *first* on, *step* of them to a number."""
+    lines = []
+    placed = sorted(fields, key=lambda field: (field.at, field.end))
+    for start in range(0, len(raw), ROW):
+        row = raw[start : start + ROW]
+        lines.append(f"{first + start // step:#8x}: {row.hex(' ')}")
+        for field in placed:
+            if start <= field.at < start + len(row) and field.coding:
+                size = min(field.coding.size, start + ROW - field.at)
+                mark = "^" * (3 * size - 1)
+                lines.append(" " * (10 + 3 * (field.at - start)) + f"{mark} {field.name} {spelt(field, raw)}")
+    return "\n".join(lines)
+
+
+def spelt(field: Field, raw: bytes) -> str:
+    """How *field* is written, and what it holds."""
+    coding = field.coding
+    assert coding
+    kind = f"{coding.kind}{coding.size * {'text': 1, 'bcd': 2}.get(coding.kind, 8)}"
+    kind += f" bits {coding.bits[0]}:{coding.bits[1]}" if coding.bits else ""
+    kind += {"ABCD": "", "DCBA": " little"}.get(coding.order, f" {coding.order}")
+    if field.end > len(raw):
+        return f"{kind}, but the bytes end before"
+    try:
+        number = field.number(raw[field.at : field.end])
+        unit = f" {field.quantity.unit}".rstrip() if field.quantity else ""
+        return f"{kind} = {'nothing' if number is None else field.value(number) if field.quantity else number}{unit}"
+    except DeviceError as error:
+        return f"{kind}: {error}"
+
+
+def talked(talk: Talk[R], answer: Callable[[Operation], bytes]) -> R:
+    """What *talk* gives when *answer* is the other side."""
+    try:
+        wanted = next(talk)
+        while True:
+            wanted = talk.send(b"" if isinstance(wanted, Sleep) else answer(wanted))
+    except StopIteration as done:
+        result: R = done.value
+        return result
+
+
+def mute(talk: Callable[[], Talk[Sample]], answer: Callable[[Operation], bytes]) -> Problems:
+    """What the driver does not understand of its own emulator."""
+    try:
+        talked(talk(), answer)
+    except (BadFrame, NoAnswer, DeviceError) as error:
+        return [("emulator", f"{type(error).__name__}: {error}")]
+    return []

@@ -1,0 +1,345 @@
+"""The ``registers`` family: tables of chips on an I2C bus that are a map of registers.  How to write one:
+docs/tables.md.
+
+A register is written with its number, its pointer, in front, and read by writing the pointer and reading on:
+
+    write 05, read C1 90          register 05 holds C190
+    write 01 00 00                register 01 is 0000 from now on
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from drivers.api import (
+    I2C,
+    BadFrame,
+    BadValue,
+    Driver,
+    Operation,
+    Quantity,
+    Sample,
+    Sleep,
+    Talk,
+    Transfer,
+    Value,
+    WrongDevice,
+)
+from drivers.codec.checksums import CHECKSUMS, Checksum
+from drivers.family import ABOUT, NUMBER, BadTable, Key, Problems, Table, about, take
+from drivers.family.fields import Layout, overlay, read_layout
+from drivers.family.proof import ERRORS, draw, hexed, judged, mute, named, talked
+from drivers.family.swaying import Swaying
+
+TABLE = {
+    **ABOUT,
+    "family": Key((str,), ..., ("registers",)),
+    "i2c": Key((dict,)),
+    "init": Key((list,), [], items=dict),
+    "measure": Key((list,), [], items=dict),
+    "field": Key((dict,), {}),
+    "emulator": Key((dict,), {}),
+}
+BUS = {
+    "addresses": Key((list,), items=int),
+    "check": Key((dict,), None),
+    "latch": Key((str,), ""),  # what an output register holds at power-on, where reading it tells something else
+}
+CHECK = {"kind": Key((str,), ..., tuple(CHECKSUMS)), "each": Key((int,), span=(1, 64))}
+WAIT = Key(NUMBER, 0.0, span=(0, 60))
+STEP = {"write": Key((str,), ""), "wait": WAIT}
+INIT = {**STEP, "read": Key((int, str), None), "expect": Key((str,), ""), "mask": Key((str,), "")}
+PLACES = {"register": Key((int, str), None), "at": Key((int,), None, span=(0, 63))}
+VECTOR = {
+    "registers": Key((dict,), {}),
+    "set": Key((dict,), {}),
+    "writes": Key((str,), ""),
+    "gives": Key((dict,), {}),
+    "error": Key((str,), "", ERRORS),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The table has said it all; the address is chosen with its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Write *write*; or read register *pointer*, which must hold *expect* in the bits of *mask*; then wait."""
+
+    write: bytes
+    wait: float
+    pointer: bytes = b""
+    expect: bytes = b""
+    mask: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """All that a table says of its chip."""
+
+    layout: Layout
+    init: tuple[Step, ...]
+    before: tuple[Step, ...]  # each measurement
+    check: tuple[Checksum, int] | None  # behind so many bytes each
+    latch: bytes
+
+    def sizes(self) -> Mapping[bytes, int]:
+        """How many bytes of each register are read."""
+        sizes = dict[bytes, int]()
+        for field in self.layout.read:
+            sizes[field.place] = max(sizes.get(field.place, 0), field.end)
+        for pointer in sizes if self.check else ():
+            sizes[pointer] += -sizes[pointer] % (self.check[1] + self.check[0].size) if self.check else 0
+        return sizes
+
+    def holds(self, pointer: bytes, raw: bytes, size: int) -> bytes:
+        """*raw*, if it is of that size and its checksums are right."""
+        if len(raw) != size:
+            raise BadFrame(f"register {pointer.hex()}: {len(raw)} bytes in place of {size}: {raw.hex(' ')}")
+        if self.check and self.sealed(raw) != raw:
+            raise BadFrame(f"register {pointer.hex()}: checksum wrong: {raw.hex(' ')}")
+        return raw
+
+    def sealed(self, raw: bytes) -> bytes:
+        """*raw* with the right checksums in it."""
+        if self.check is None:
+            return raw
+        (kind, each), parts = self.check, []
+        for at in range(0, len(raw), each + kind.size):
+            data = raw[at : at + each]
+            parts.append(data + kind.bytes_of(data))
+        return b"".join(parts)
+
+    def sample(self, answers: Mapping[bytes, bytes]) -> Sample:
+        return self.layout.sample({f: answers[f.place][f.at : f.end] for f in self.layout.read if f.place in answers})
+
+
+class Chip:
+    """One chip that measures."""
+
+    start: Callable[[], Talk[str]]
+
+    def __init__(self, map: Map) -> None:
+        self.map, self.sizes = map, map.sizes()
+        self.latch = map.latch
+        if map.init:
+            self.start = self.begin
+
+    def begin(self) -> Talk[str]:
+        self.latch = self.map.latch
+        for step in self.map.init:
+            if step.expect:
+                found = yield Transfer(step.pointer, len(step.expect))
+                expected(step, found)
+            else:
+                yield Transfer(step.write)
+            if step.wait:
+                yield Sleep(step.wait)
+        return ""
+
+    def measure(self) -> Talk[Sample]:
+        for step in self.map.before:
+            yield Transfer(step.write)
+            yield Sleep(step.wait)
+        answers = dict[bytes, bytes]()
+        for pointer, size in self.sizes.items():
+            answers[pointer] = self.map.holds(pointer, (yield Transfer(pointer, size)), size)
+        return self.map.sample(answers)
+
+
+class Outputs(Chip):
+    """One that has something to set."""
+
+    def write(self, quantity: Quantity, value: Value) -> Talk[Sample]:
+        field = self.map.layout.by_quantity.get(quantity)
+        if field is None or not field.writable:
+            raise BadValue(f"{quantity.name} cannot be set")
+        size = self.sizes[field.place]
+        whole = field.at == 0 and field.coding and field.coding.size == size and not field.coding.bits
+        if self.latch:
+            old = self.latch
+        elif whole:
+            old = bytes(size)
+        else:
+            old = self.map.holds(field.place, (yield Transfer(field.place, size)), size)
+        raw = field.raw(value, old[field.at : field.end])
+        new = self.map.sealed(old[: field.at] + raw + old[field.end :])
+        yield Transfer(field.place + new)
+        self.latch = new if self.latch else b""
+        return {quantity: field.value(field.number(raw))}
+
+
+def expected(step: Step, found: bytes) -> None:
+    """See that a register holds what tells this chip from others."""
+    if len(found) != len(step.expect) or set(found) in ({0x00}, {0xFF}):
+        raise BadFrame(f"register {step.pointer.hex()} is {found.hex(' ')}: the line is held, or disturbed")
+    if any((a ^ b) & c for a, b, c in zip(found, step.expect, step.mask, strict=True)):
+        reason = f"register {step.pointer.hex()} is {found.hex(' ')}, and this chip has {step.expect.hex(' ')}"
+        raise WrongDevice(reason)
+
+
+def driver(name: str, table: Table) -> Driver[Settings]:
+    """The driver that *table* describes, proved by its vectors and its emulator; or BadTable."""
+    problems: Problems = []
+    top = take(table, "", TABLE, problems)
+    bus = take({} if top["i2c"] is ... else top["i2c"], "i2c", BUS, problems)
+    addresses = () if bus["addresses"] is ... else tuple(bus["addresses"])
+    if not addresses or not all(0x03 <= address <= 0x77 for address in addresses):
+        problems.append(("i2c.addresses", "is a list of addresses from 0x03 to 0x77, the usual one first"))
+    layout = read_layout(top, PLACES, locate, problems)
+    init = tuple(read_step(each, f"init.{at}", INIT, problems) for at, each in enumerate(top["init"]))
+    before = tuple(read_step(each, f"measure.{at}", STEP, problems) for at, each in enumerate(top["measure"]))
+    check = take(bus["check"], "i2c.check", CHECK, problems) if bus["check"] is not None else None
+    latch = hexed(bus["latch"], "i2c.latch", problems)
+    start = take(top["emulator"], "emulator", {"start": Key((dict,), {})}, problems)["start"]
+    vectors = [take(each, f"vector.{at}", VECTOR, problems) for at, each in enumerate(top["vector"])]
+    if problems:
+        raise BadTable(problems)
+    overlay(layout, start, "emulator.start", problems)
+    map = Map(layout, init, before, (CHECKSUMS[check["kind"]], check["each"]) if check else None, latch)
+    bases = dict[bytes, bytes]()
+    make = partial(Outputs if any(q.writable for q in layout.quantities) else Chip, map)
+    for at, vector in enumerate(vectors):
+        bases = {**proved(map, make(), vector, f"vector.{at}", problems), **bases}
+    emulator = partial(Emulator, map, bases, start)
+    if not problems:
+        chip = emulator()
+        problems += mute(make().measure, lambda wanted: transferred(chip, wanted))
+    if problems:
+        raise BadTable(problems)
+    return Driver(
+        name=name,
+        title=top["title"],
+        link=I2C(addresses),
+        quantities=layout.quantities,
+        period=float(top["period"]),
+        settings=Settings,
+        device=lambda settings: make(),
+        emulator=emulator,
+        documentation=about(top, guarded=check is not None),
+    )
+
+
+def pointed(said: int | str, where: str, problems: Problems) -> bytes:
+    """The pointer of a register: 0x05, or several bytes as "E5 01", or none as ""."""
+    if isinstance(said, int):
+        if not 0 <= said <= 255:
+            problems.append((where, f'{said} is more than a byte: write several as text, such as "01 05"'))
+        return bytes((said & 0xFF,))
+    return hexed(said.removeprefix("0x"), where, problems)
+
+
+def locate(said: dict[str, Any], where: str, problems: Problems) -> tuple[Any, int, str]:
+    if said["register"] is None:
+        problems.append((f"{where}.register", "is missing: the register's number, such as 0x05; or `value`, a formula"))
+        return b"", 0, "uint8"
+    return pointed(said["register"], f"{where}.register", problems), said["at"] or 0, "uint8"
+
+
+def read_step(said: Table, where: str, keys: Mapping[str, Key], problems: Problems) -> Step:
+    taken = take(said, where, keys, problems)
+    write = hexed(taken["write"], f"{where}.write", problems)
+    if taken.get("read") is None:
+        if not write:
+            problems.append((where, "needs `write`" + (", or `read` and `expect`" if "read" in keys else "")))
+        return Step(write, taken["wait"])
+    expect = hexed(taken["expect"], f"{where}.expect", problems)
+    mask = hexed(taken["mask"], f"{where}.mask", problems) or b"\xff" * len(expect)
+    if write or not expect or len(mask) != len(expect):
+        problems.append((where, "`read` needs `expect`, a `mask` as long as that or none, and no `write`"))
+    return Step(b"", taken["wait"], pointed(taken["read"], f"{where}.read", problems), expect, mask)
+
+
+def proved(map: Map, chip: Chip, vector: Mapping[str, Any], where: str, problems: Problems) -> Mapping[bytes, bytes]:
+    """The registers that *vector* shows; what does not come of them as it says is a problem."""
+    before = len(problems)
+    if vector["set"]:
+        overlay(map.layout, vector["set"], f"{where}.set", problems)
+        for quantity in map.layout.quantities:
+            if quantity.name in vector["set"] and len(problems) == before:
+                problems += written(chip, quantity, vector, where)
+        return {}
+    answers = dict[bytes, bytes]()
+    for key, text in vector["registers"].items():
+        pointer = pointed(
+            int(key, 0) if key[:2] == "0x" and len(key) < 5 else key, f"{where}.registers.{key}", problems
+        )
+        answers[pointer] = hexed(text, f"{where}.registers.{key}", problems)
+        if pointer not in map.sizes():
+            problems.append((f"{where}.registers.{key}", "no quantity is read from there"))
+    if len(problems) > before:
+        return {}
+
+    def decode() -> Mapping[str, Value]:
+        return named(map.sample({key: map.holds(key, raw, map.sizes()[key]) for key, raw in answers.items()}))
+
+    def drawing() -> str:
+        own = [(key, raw, [f for f in map.layout.read if f.place == key]) for key, raw in answers.items()]
+        return "\n".join(f"register {key.hex()}\n{draw(raw, fields)}" for key, raw, fields in own)
+
+    problems += judged(where, vector, decode, drawing)
+    return {} if vector["error"] else answers
+
+
+def written(chip: Chip, quantity: Quantity, vector: Mapping[str, Any], where: str) -> Problems:
+    """What is wrong with the bytes that setting *quantity* writes."""
+    if not isinstance(chip, Outputs):
+        return [(f"{where}.set.{quantity.name}", "cannot be set")]
+    sent = list[bytes]()
+
+    def answer(wanted: Operation) -> bytes:
+        assert isinstance(wanted, Transfer)
+        sent.append(wanted.write)
+        return bytes(wanted.read)
+
+    talked(chip.write(quantity, vector["set"][quantity.name]), answer)
+    found = [] if sent[-1].hex() == "".join(vector["writes"].lower().split()) else sent[-1:]
+    return [(f"{where}.writes", f"setting {quantity.name} writes {raw.hex(' ')}") for raw in found]
+
+
+class Emulator:
+    """A chip that has all registers that the table reads, with numbers that sway."""
+
+    def __init__(self, map: Map, bases: Mapping[bytes, bytes], start: Mapping[str, Any]) -> None:
+        self.map = map
+        self.memory = {pointer: bytes(size) for pointer, size in map.sizes().items()}
+        self.memory |= {step.pointer: step.expect for step in map.init if step.expect}
+        self.memory |= bases
+        if map.latch:
+            self.memory = dict.fromkeys(map.sizes(), map.latch)
+        self.pointer = next(iter(self.memory))
+        shown = {f: bases[f.place][f.at : f.end] for f in map.layout.read if f.place in bases}
+        if map.latch:
+            shown |= {f: map.latch[f.at : f.end] for f in map.layout.read}
+        self.swaying = Swaying(map.layout, shown, start)
+        self.show(True)
+
+    def transfer(self, write: bytes, read: int) -> bytes:
+        own = [pointer for pointer in self.memory if write.startswith(pointer)]
+        if own and write:
+            self.pointer = max(own, key=len)
+            data = write[len(self.pointer) :]
+            if len(data) == len(self.memory[self.pointer]):
+                self.memory[self.pointer] = data
+        return self.memory[self.pointer][:read]
+
+    def show(self, first: bool = False) -> None:
+        for field, value in self.swaying.shown(first):
+            old = self.memory[field.place]
+            raw = field.raw(value, old[field.at : field.end])
+            self.memory[field.place] = self.map.sealed(old[: field.at] + raw + old[field.end :])
+
+    def tick(self, seconds: float) -> bytes:
+        self.swaying.age += seconds
+        self.show()
+        return b""
+
+
+def transferred(emulator: Emulator, wanted: Operation) -> bytes:
+    assert isinstance(wanted, Transfer)
+    return emulator.transfer(wanted.write, wanted.read)
