@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, DeferredLock, maybeDeferred, succeed
@@ -16,6 +16,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from gateway import config as configuration
+from gateway.alone import claim
 from gateway.clock import Clock
 from gateway.commands import Commands
 from gateway.config import Config, Listen
@@ -53,7 +54,8 @@ class Gateway(Service):
         load: Callable[[], Config] | None = None,
         folder: Path | None = None,
     ) -> None:
-        self.reactor, self.config, self.emulate, self.load = reactor, config, emulate, load
+        self.reactor, self.config, self.emulate, self.load, self.folder = reactor, config, emulate, load, folder
+        self.claim: TextIO | None = None  # on the folder
         began, noted = monotonic(), folder / "time" if folder is not None else None
         kept, path = config.history or configuration.MEMORY, database(config.history, folder)
         store, why = opened(path)
@@ -95,10 +97,10 @@ class Gateway(Service):
 
     def startService(self) -> None:
         super().startService()
+        self.claim = claim(self.folder) if self.folder is not None else None
         self.commands.facts["pid"] = os.getpid()  # not before: twistd forks
         self.hub.listen(self.told)
         self.history.startService()
-        self.commands.jobs.start()
         self.commands.jobs.start()
         if self.load is not None:  # here, for whoever runs us: left alone, SIGHUP ends a process
             signal.signal(signal.SIGHUP, lambda number, frame: self.reactor.callFromThread(self.reload))
@@ -140,6 +142,8 @@ class Gateway(Service):
 
     def close_history(self, result: object) -> Deferred[Any]:
         """Last, and whatever hung before: what came is to be kept."""
+        if self.claim is not None:
+            self.claim.close()
         return self.history.stopService().addTimeout(WRITE, self.reactor, self.hung)
 
     def hung(self, result: object, seconds: float) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from math import isfinite
+from os.path import commonprefix
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -23,8 +24,12 @@ HOST = re.compile(rf"{LABEL}(\.{LABEL})*")
 
 def nearest(word: object, known: Iterable[str]) -> str:
     """What may have been meant by *word*: the end of a sentence, empty when nothing known is like it."""
-    near = get_close_matches(str(word).lower(), known, 1)
-    return f"; did you mean `{near[0]}`?" if near else ""
+    word = str(word).lower()
+    near = get_close_matches(word, known, 3)
+    if not near:
+        return ""
+    best = max(near, key=lambda each: (SequenceMatcher(None, each, word).ratio(), len(commonprefix((each, word)))))
+    return f"; did you mean `{best}`?"
 
 
 def text(value: Any) -> str:

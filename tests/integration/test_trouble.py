@@ -126,7 +126,7 @@ def test_torn_sentences_and_noise_between_good_ones(world: World) -> None:
     daemon.until(lambda: "identifying" in daemon.state("boat"), "an open port")
     with daemon.client() as client:
         client.ask("watch boat.time")
-        pushed = client.read()
+        pushed = client.take()
         boat.say(fix(1))
         assert "T12:00:01" in next(pushed)
         boat.say(fix(2)[:50] + b"\n" + random.Random(1).randbytes(300) + b"\r\n" + fix(3))
