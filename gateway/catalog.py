@@ -1,4 +1,5 @@
-"""Which drivers there are: those that come with the gateway, and the user's own tables.
+"""Which drivers there are: those that come with the gateway, and the user's own, as tables or, where that is
+allowed, in Python.
 
 This module alone knows drivers by name, and imports one only when it is asked for: a daemon with one sensor does
 not carry the others.
@@ -6,6 +7,7 @@ not carry the others.
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib import import_module
@@ -15,6 +17,7 @@ from typing import Any
 import drivers
 from drivers.api import Driver
 from gateway.notation import nearest
+from gateway.own_python import from_python
 from gateway.table import ConfigError, Page, Problem
 
 FOLDER = Path("/etc/gateway/drivers")  # the user's own, when the configuration names no other
@@ -65,6 +68,7 @@ NAMES: Mapping[str, str] = {
     "mhz19": "drivers.mhz19",
     "mlx90614": "drivers.mlx90614",
     "modbusrelay8": "drivers.tables",
+    "mpu6050": "drivers.mpu6050",
     "mtsics": "drivers.tables",
     "pca9685": "drivers.pca9685",
     "pcf8574": "drivers.tables",
@@ -114,7 +118,7 @@ def shipped() -> Mapping[str, Driver[Any]]:
     return {name: find(name) for name in NAMES}
 
 
-def find(name: str, folder: Path | None = None) -> Driver[Any]:
+def find(name: str, folder: Path | None = None, python: bool = False) -> Driver[Any]:
     """The driver called *name*.  Raises KeyError when there is none, and BrokenTable when the user's own is broken."""
     if NAMES.get(name) == "drivers.tables":
         path = TABLES / f"{name}.toml"
@@ -122,7 +126,7 @@ def find(name: str, folder: Path | None = None) -> Driver[Any]:
     if name in NAMES:
         rows: Driver[Any] | tuple[Driver[Any], ...] = import_module(NAMES[name]).DRIVER
         return {row.name: row for row in (rows if isinstance(rows, tuple) else (rows,))}[name]
-    own, problems = load(folder)
+    own, problems = load(folder, python)
     if name not in own and (about := [problem for problem in problems if Path(problem.file).stem == name]):
         raise BrokenTable(f"driver `{name}` is broken: " + "; ".join(map(str, about)))
     return own[name]
@@ -131,56 +135,71 @@ def find(name: str, folder: Path | None = None) -> Driver[Any]:
 def names(folder: Path | None = None) -> list[str]:
     """What ``find`` may be asked for, without a look into any table."""
     try:
-        return sorted({*NAMES, *(path.stem for path in tables(folder or FOLDER))})
+        return sorted({*NAMES, *(path.stem for path in files(folder or FOLDER))})
     except OSError:
         return sorted(NAMES)
 
 
-def load(folder: Path | None = None) -> tuple[Mapping[str, Driver[Any]], list[Problem]]:
-    """The user's own drivers, one from each good table in *folder*, and what is wrong with the others."""
+def load(folder: Path | None = None, python: bool = False) -> tuple[Mapping[str, Driver[Any]], list[Problem]]:
+    """The user's own drivers from the good files in *folder*, and what is wrong with the others; in *python* only where
+    that is allowed."""
     own: dict[str, Driver[Any]] = {}
     problems: list[Problem] = []
     units: dict[str, tuple[str, str]] = {}  # of each quantity, and the file that said so first
     try:
-        paths = tables(folder or FOLDER)
+        paths = files(folder or FOLDER)
     except OSError as error:
         return {}, [Problem(str(folder or FOLDER), 0, "", error.strerror or str(error))]
     for path in paths:
+        if path.suffix == ".py" and not python:
+            way = "`python_drivers = true` under [gateway] has it run, with all that the gateway may do"
+            problems.append(Problem(str(path), 0, "", f"is a program and was left alone: {way}"))
+            continue
         try:
-            row = read(path)
+            rows = read(path)
         except ConfigError as error:
             problems += error.problems
             continue
-        clashes = []
-        for quantity in row.quantities:
+        clashes = [Problem(str(path), 0, "", f"`{row.name}` is there already") for row in rows if row.name in own]
+        for quantity in (quantity for row in rows for quantity in row.quantities):
             unit, file = units.get(quantity.name, (quantity.unit, ""))
             if unit != quantity.unit:
                 reason = f"is {quantity.unit!r} here and {unit!r} in {file}, but one name has one unit"
                 clashes.append(Problem(str(path), 0, f"quantity.{quantity.name}.unit", reason))
         problems += clashes
         if not clashes:
-            own[row.name] = row
-            units = {quantity.name: (quantity.unit, path.name) for quantity in row.quantities} | units
+            own |= {row.name: row for row in rows}
+            units = {each.name: (each.unit, path.name) for row in rows for each in row.quantities} | units
     return own, problems
 
 
-def tables(folder: Path) -> list[Path]:
-    """The tables in *folder*, which need not exist."""
+def files(folder: Path) -> list[Path]:
+    """The drivers in *folder*, which need not exist."""
     try:
-        return sorted(path for path in folder.iterdir() if path.suffix == ".toml" and path.name[0] != ".")
+        return sorted(path for path in folder.iterdir() if path.suffix in (".toml", ".py") and path.name[0] not in "._")
     except FileNotFoundError:
         return []
 
 
-def read(path: Path) -> Driver[Any]:
-    """The driver in the user's table at *path*, which has its name from the file.  Raises ConfigError."""
+def read(path: Path) -> tuple[Driver[Any], ...]:
+    """The drivers in the user's file at *path*; a table's has its name from the file.  Raises ConfigError."""
     name = path.stem
     try:
-        if name in NAMES:
+        if name in NAMES and path.resolve().parent != TABLES.resolve():
             raise ValueError(f"`{name}` comes with the gateway: give the file another name")
         if not (name.isascii() and name.isalnum() and name.islower()):
             raise ValueError("a driver has its name from its file: small letters and digits only")
-        return from_table(name, path.read_bytes().decode("utf-8-sig"), str(path))
+        text = path.read_bytes().decode("utf-8-sig")
+        if path.suffix != ".py":
+            return (from_table(name, text, str(path)),)
+        taken = [
+            Problem(str(path), 0, "", f"`{row.name}` comes with the gateway: give it another name")
+            for row in from_python(name, text, str(path))
+            if row.name in NAMES
+        ]
+        if taken:
+            raise ConfigError(tuple(taken))
+        return from_python(name, text, str(path))
     except UnicodeDecodeError:
         reason = "not UTF-8 text"
     except OSError as error:
@@ -190,6 +209,15 @@ def read(path: Path) -> Driver[Any]:
     except ValueError as error:
         reason = str(error)
     raise ConfigError((Problem(str(path), 0, "", reason),))
+
+
+def is_table(path: Path) -> bool:
+    """Whether the file at *path* is a driver's table rather than a configuration: it has, or should have, a family."""
+    try:
+        raw = tomllib.loads(path.read_text("utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return path.resolve().parent in (FOLDER, TABLES.resolve())
+    return "family" in raw or ("quantity" in raw and "device" not in raw)
 
 
 @lru_cache(maxsize=256)  # a table that has not changed gives the very same driver, so that a reload sees no change

@@ -79,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
         demo.add_argument(f"--{name}", type=int, default=port, metavar="PORT", help=f"instead of {port}")
     demo.add_argument("--faults", type=Path, metavar="FILE", help="what else goes wrong, and when")
     check = add("check", "check a configuration; needs no hardware", do_check)
+    check.add_argument("file", type=Path, nargs="?", help="a configuration, or a driver of your own; default: --config")
     check.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help=f"default: {CONFIG}")
     safe = add("safe", "put outputs where `stop` wants them, after a gateway that was killed", do_safe)
     safe.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help=f"default: {CONFIG}")
@@ -202,27 +203,47 @@ def load(path: Path) -> Any:
 
     from gateway import catalog, config
 
-    folder = config.drivers_folder(path)
-    return config.load(path, partial(catalog.find, folder=folder), catalog.names(folder))
+    folder, python = config.drivers_folder(path), config.python_drivers(path)
+    return config.load(path, partial(catalog.find, folder=folder, python=python), catalog.names(folder))
 
 
 def do_check(chosen: Any, install: Install) -> int:
     from gateway.config import ConfigError
 
+    file = getattr(chosen, "file", None) or chosen.config
     try:
-        config = load(chosen.config)
+        if is_driver(file):
+            return check_driver(file)
+        config = load(file)
     except ConfigError as error:
         print(error, file=sys.stderr)
         count = len(error.problems)
-        print(f"{chosen.config}: {count} mistake{'s' * (count != 1)}", file=sys.stderr)
+        print(f"{file}: {count} mistake{'s' * (count != 1)}", file=sys.stderr)
         return 1
     from gateway import catalog, kept
 
-    for warning in (*config.warnings, *catalog.load(config.drivers_folder)[1]):
+    for warning in (*config.warnings, *catalog.load(config.drivers_folder, config.python_drivers)[1]):
         print(warning, file=sys.stderr)
     for told in kept.warnings(config):
-        print(f"{chosen.config}: {told}", file=sys.stderr)
-    print(f"{chosen.config}: good; {len(config.devices)} devices")
+        print(f"{file}: {told}", file=sys.stderr)
+    print(f"{file}: good; {len(config.devices)} devices")
+    return 0
+
+
+def is_driver(file: Path) -> bool:
+    """Whether *file* is a driver of the user's own: a program, or a table that names its family."""
+    from gateway import catalog
+
+    return file.suffix == ".py" or catalog.is_table(file)
+
+
+def check_driver(file: Path) -> int:
+    """Prove it: its vectors must come out, and it must understand its own emulator.  Raises ConfigError."""
+    from gateway import catalog
+
+    for row in catalog.read(file):
+        count = len(row.quantities)
+        print(f"{file}: good; driver `{row.name}`, {count} quantit{'y' if count == 1 else 'ies'}")
     return 0
 
 
@@ -243,9 +264,9 @@ def do_safe(chosen: Any, install: Install) -> int:
 
 
 def do_drivers(chosen: Any, install: Install) -> int:
-    from gateway import catalog, config
+    from gateway import catalog, config, driver_page
 
-    own, problems = catalog.load(config.drivers_folder(chosen.config))
+    own, problems = catalog.load(config.drivers_folder(chosen.config), config.python_drivers(chosen.config))
     for problem in problems:
         print(problem, file=sys.stderr)
     rows = {**catalog.shipped(), **own}
@@ -258,9 +279,7 @@ def do_drivers(chosen: Any, install: Install) -> int:
     if chosen.json:
         print(json.dumps([described(row) for row in picked], indent=1, ensure_ascii=False))
     elif chosen.name is not None:
-        print((picked[0].documentation or picked[0].title).strip())
-        for quantity in picked[0].quantities:
-            print(f"  {quantity.name} {quantity.unit or '-'} {quantity.kind}{' (settable)' * quantity.writable}")
+        print(*driver_page.page(picked[0]), sep="\n")
     else:
         wide = max(len(row.name) for row in picked)
         for row in picked:

@@ -57,6 +57,7 @@ __all__ = [
     "load",
     "parse",
     "parse_serial",
+    "python_drivers",
     "switches",
 ]
 
@@ -113,6 +114,7 @@ class Config:
     time_from: str = ""  # the device that is believed while nobody vouches for the system's clock
     sysfs: str = "/sys"
     power: Mapping[int, Power] = field(default_factory=dict)  # by the number of the I2C bus
+    python_drivers: bool = False
     warnings: tuple[Problem, ...] = ()
 
 
@@ -143,6 +145,14 @@ def drivers_folder(path: Path) -> Path | None:
         return None
 
 
+def python_drivers(path: Path) -> bool:
+    """Whether the file at *path* lets drivers in Python run; to be known before ``load``, as ``drivers_folder``."""
+    try:
+        return tomllib.loads(path.read_text("utf-8-sig"))["gateway"]["python_drivers"] is True
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def parse(text: str, file: str, find: Find, names: Iterable[str]) -> Config:
     """Read *text*, which is called *file* in what is said of it.  Raises ConfigError with every mistake."""
     page = Page(text, file)
@@ -158,6 +168,7 @@ def parse(text: str, file: str, find: Find, names: Iterable[str]) -> Config:
         history=read_history(history) if history else None,
         devices=read_devices(devices, find, tuple(names)) if devices else (),
         drivers_folder=Path(folder) if folder else None,
+        python_drivers=gateway.take("python_drivers", notation.flag, False),
         time=gateway.take("time", notation.one_of(("auto", "system", "synchronized")), "auto"),
         gpio=gateway.take("gpio", notation.one_of(("auto", "gpiod", "rpi")), "auto"),
         time_from=gateway.take("time_from", notation.text, ""),

@@ -19,7 +19,7 @@ from drivers.codec.checksums import CHECKSUMS, Checksum, Order
 from drivers.family import ABOUT, NUMBER, PORT, BadTable, Key, Problems, Table, about, take
 from drivers.family.fields import Coding, Layout, overlay, read_coding, read_layout
 from drivers.family.opening import Step, opened, read_init
-from drivers.family.proof import ERRORS, draw, hexed, judged, named
+from drivers.family.proof import ERRORS, Mark, draw, hexed, judged, named
 from drivers.family.swaying import Swaying
 
 LONGEST = 1024  # bytes of a frame
@@ -118,6 +118,15 @@ class Shape:
             right = self.check.seal(frame)[at : at + size].hex(" ")
             raise BadFrame(f"checksum {frame[at : at + size].hex(' ')} in place of {right}: {frame[:32].hex(' ')}")
 
+    def marks(self, frame: bytes) -> list[Mark]:
+        """What of *frame* is no field, for a drawing."""
+        marks = [(0, len(self.start), "start"), (len(frame) - len(self.end), len(self.end), "end")]
+        if self.counted:
+            marks.append((self.at, self.counted.size, "length"))
+        if self.check and frame:
+            marks.append((self.check.at % len(frame), self.check.kind.size, "checksum"))
+        return [mark for mark in marks if mark[1]]
+
     def sample(self, layout: Layout, frame: bytes) -> Sample:
         self.holds(frame)
         return layout.sample({f: frame[f.at : f.end] for f in layout.read if f.end <= len(frame)})
@@ -204,7 +213,7 @@ def driver(name: str, table: Table) -> Driver[Settings]:
     frames = [hexed(vector["hex"], f"vector.{at}.hex", problems) for at, vector in enumerate(vectors)]
     for at, (vector, frame) in enumerate(zip(vectors, frames, strict=True)):
         decode = partial(lambda frame: named(shape.sample(layout, frame)), frame)
-        problems += judged(f"vector.{at}", vector, decode, partial(draw, frame, layout.read))
+        problems += judged(f"vector.{at}", vector, decode, partial(draw, frame, layout.read, marks=shape.marks(frame)))
     if problems:
         raise BadTable(problems)
     base = next(frame for vector, frame in zip(vectors, frames, strict=True) if not vector["error"])

@@ -177,7 +177,8 @@ def disproved(make: Callable[[], Line], vectors: list[dict[str, Any]]) -> Proble
         came, errors = listen(make(), vector["text"].encode())
         if not same(came, vector["gives"]) or {type(error).__name__ for error in errors} != {vector["error"]} - {""}:
             told = "".join(f", {type(error).__name__}: {error}" for error in errors)
-            problems.append((f"vector.{at}", f"gives {came}{told}"))
+            wanted = f", not {vector['gives']}" if not same(came, vector["gives"]) else ""
+            problems.append((f"vector.{at}", f"gives {came}{told}{wanted}"))
     return problems
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from math import isclose
-from typing import Any
+from typing import Any, TypeAlias
 
 from drivers.api import BadFrame, DeviceError, NoAnswer, Operation, R, Sample, Sleep, Talk, Value
 from drivers.family import Problems
 from drivers.family.fields import Field
 
+Mark: TypeAlias = tuple[int, int, str]  # the first byte, how many, and what to say of them
 ROW = 16  # bytes in a row of a drawing
 ERRORS = ("", "BadFrame", "BadValue", "NoAnswer", "WrongDevice")
 
@@ -49,22 +50,28 @@ def judged(
         error = f"{type(caught).__name__}: {caught}"
     if error.partition(":")[0] == vector["error"] and same(came, {} if error else vector["gives"]):
         return []
-    return [(where, f"gives {error or came}\n{drawing()}".rstrip())]
+    wanted = vector["error"] or vector["gives"]
+    return [(where, f"gives {error or plain(came)}, not {wanted}\n{drawing()}".rstrip())]
 
 
-def draw(raw: bytes, fields: Iterable[Field], first: int = 0, step: int = 1) -> str:
-    """The bytes *raw* in rows, and under each the fields that begin there with what they hold.  The bytes are
-    numbered from *first* on, *step* of them to a number."""
+def plain(sample: Mapping[str, Value]) -> Mapping[str, Value]:
+    """*sample* with no more digits than a person wants to compare."""
+    return {name: float(f"{value:.9g}") if isinstance(value, float) else value for name, value in sample.items()}
+
+
+def draw(raw: bytes, fields: Iterable[Field], first: int = 0, step: int = 1, marks: Iterable[Mark] = ()) -> str:
+    """The bytes *raw* in rows, and under each the fields that begin there with what they hold, and other *marks*.  The
+    bytes are numbered from *first* on, *step* of them to a number."""
     lines = []
-    placed = sorted(fields, key=lambda field: (field.at, field.end))
+    own = [(field.at, field.coding.size, f"{field.name} {spelt(field, raw)}") for field in fields if field.coding]
+    placed = sorted((*own, *marks), key=lambda mark: mark[:2])
     for start in range(0, len(raw), ROW):
         row = raw[start : start + ROW]
         lines.append(f"{first + start // step:#8x}: {row.hex(' ')}")
-        for field in placed:
-            if start <= field.at < start + len(row) and field.coding:
-                size = min(field.coding.size, start + ROW - field.at)
-                mark = "^" * (3 * size - 1)
-                lines.append(" " * (10 + 3 * (field.at - start)) + f"{mark} {field.name} {spelt(field, raw)}")
+        for at, size, text in placed:
+            if start <= at < start + len(row):
+                arrow = "^" * (3 * min(size, start + ROW - at) - 1)
+                lines.append(" " * (10 + 3 * (at - start)) + f"{arrow} {text}")
     return "\n".join(lines)
 
 
@@ -80,7 +87,8 @@ def spelt(field: Field, raw: bytes) -> str:
     try:
         number = field.number(raw[field.at : field.end])
         unit = f" {field.quantity.unit}".rstrip() if field.quantity else ""
-        return f"{kind} = {'nothing' if number is None else field.value(number) if field.quantity else number}{unit}"
+        value = "nothing" if number is None else field.value(number) if field.quantity else number
+        return f"{kind} = {f'{value:.9g}' if isinstance(value, float) else value}{unit}"
     except DeviceError as error:
         return f"{kind}: {error}"
 
