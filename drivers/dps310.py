@@ -37,13 +37,14 @@ from drivers.quantities import pressure, temperature
 TEMPERATURE = temperature(-40, 85, digits=2)
 PRESSURE = pressure(300, 1200, digits=2)
 
-DATA, OVERSAMPLING, MEASURE, RESET, ID, CALIBRATION, SOURCE = 0x00, 0x06, 0x08, 0x0C, 0x0D, 0x10, 0x28
+PRESSURE_DATA, TEMPERATURE_DATA, OVERSAMPLING, MEASURE, RESET = 0x00, 0x03, 0x06, 0x08, 0x0C
+ID, CALIBRATION, SOURCE = 0x0D, 0x10, 0x28
 GAIN, GAIN_RIGHT, REMEDY = 0x32, 0x02, (b"\x0e\xa5", b"\x0f\x96", b"\x62\x02", b"\x0e\x00", b"\x0f\x00")
 DPS310_ID, RESET_NOW, SHIFT = 0x10, 0x89, 0x04
-BYTE, REGISTERS = Struct("B"), Struct(">3s3sBBBB")
+BYTE, RAW, REGISTERS = Struct("B"), Struct(">3s"), Struct("BBBB")  # of the last, 06 to 09
 COEFFICIENTS = Struct(">3s5shhhhh")
 ONCE_TEMPERATURE, ONCE_PRESSURE = 0x02, 0x01
-CALIBRATED, STARTED, BOTH = 0x80, 0x40, 0x30
+CALIBRATED, STARTED, TEMPERATURE_THERE, PRESSURE_THERE = 0x80, 0x40, 0x20, 0x10
 TIMES = 4  # 2^4 = 16 times for pressure, once for temperature
 SCALES = 524288, 253952  # table 9: once and 16 times
 DURATIONS = 0.0045, 0.0305  # seconds; table 16 has 3.6 and 27.6 ms, and the clock may be 10 % wrong
@@ -90,20 +91,24 @@ class DPS310:
     def measure(self) -> Talk[Sample]:
         if self.coefficients is None:
             yield from self.start()
-        for command, seconds in zip((ONCE_TEMPERATURE, ONCE_PRESSURE), DURATIONS, strict=True):
-            yield Transfer(bytes([MEASURE, command]))
-            yield Sleep(seconds)
-        p, t, *settings, status, shift = unpack(REGISTERS, (yield Transfer(bytes([DATA]), REGISTERS.size)))
-        if [*settings, shift] != [TIMES, self.source, SHIFT] or self.coefficients is None:
+        t = yield from self.once(ONCE_TEMPERATURE, DURATIONS[0], TEMPERATURE_THERE, TEMPERATURE_DATA)
+        p = yield from self.once(ONCE_PRESSURE, DURATIONS[1], PRESSURE_THERE, PRESSURE_DATA)
+        assert self.coefficients is not None
+        return decode(p, t, self.coefficients)
+
+    def once(self, command: int, seconds: float, there: int, register: int) -> Talk[int]:
+        """Measure one of the two.  Its flag is looked at before the figure is read, which clears it (section 7)."""
+        yield Transfer(bytes([MEASURE, command]))
+        yield Sleep(seconds)
+        found = yield Transfer(bytes([OVERSAMPLING]), REGISTERS.size)
+        times, source, status, shift = unpack(REGISTERS, found)
+        if (times, source, shift) != (TIMES, self.source, SHIFT):
             self.coefficients = None  # it lost power: the next measurement starts it again
-            raise BadFrame(f"it forgot its settings: {bytes([*settings, shift]).hex(' ')}")
-        if status & BOTH != BOTH:
-            raise BadFrame(f"still measuring after {sum(DURATIONS):g} s: status {status:#04x}")
-        return decode(raw24(p), raw24(t), self.coefficients)
-
-
-def raw24(data: bytes) -> int:
-    return int.from_bytes(data, "big", signed=True)
+            raise BadFrame(f"it forgot its settings: {found.hex(' ')}")
+        if not status & there:
+            raise BadFrame(f"still measuring after {seconds:g} s: status {status:#04x}")
+        (raw,) = unpack(RAW, (yield Transfer(bytes([register]), RAW.size)))
+        return int.from_bytes(raw, "big", signed=True)
 
 
 def calibration(answer: bytes) -> Coefficients:
@@ -142,16 +147,22 @@ class Emulator:
             self.pointer = write[0]
         if len(write) == 2:
             self.set(*write)
-        return bytes(self.registers[self.pointer : self.pointer + read])
+        answer = bytes(self.registers[self.pointer : self.pointer + read])
+        if read:  # what is read is there no longer
+            there = {PRESSURE_DATA: PRESSURE_THERE, TEMPERATURE_DATA: TEMPERATURE_THERE}.get(self.pointer, 0)
+            self.registers[MEASURE] &= ~there
+        return answer
 
     def set(self, register: int, value: int) -> None:
-        self.registers[register] = value
+        if register != MEASURE:
+            self.registers[register] = value
         if register == RESET:
             self.registers[0:10] = bytes(8) + bytes((CALIBRATED | STARTED, 0))
         elif register == MEASURE:
-            self.registers[MEASURE] = CALIBRATED | STARTED | BOTH
-            at = 0 if value == ONCE_PRESSURE else 3
-            self.registers[at : at + 3] = self.raw[at > 0].to_bytes(3, "big", signed=True)
+            pressed = value == ONCE_PRESSURE
+            at = PRESSURE_DATA if pressed else TEMPERATURE_DATA
+            self.registers[at : at + 3] = self.raw[not pressed].to_bytes(3, "big", signed=True)
+            self.registers[MEASURE] |= PRESSURE_THERE if pressed else TEMPERATURE_THERE
 
     def tick(self, seconds: float) -> bytes:
         self.age += seconds

@@ -32,7 +32,7 @@ from drivers.emulation import sway
 from drivers.quantities import co2, humidity, temperature
 
 CO2 = co2(low=1, high=40_000)
-TEMPERATURE = temperature(-10, 60, digits=2)
+TEMPERATURE = temperature(-40, 85, digits=2)
 HUMIDITY = humidity(0, 100, digits=1)
 
 STOP, SERIAL, ALTITUDE, CALIBRATION = b"\x3f\x86", b"\x36\x82", b"\x24\x27", b"\x24\x16"

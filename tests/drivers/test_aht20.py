@@ -16,7 +16,7 @@ def sealed(text: str) -> bytes:
 
 
 def asked(answer: bytes) -> list[Exchange]:
-    return [(Transfer(b"\xac\x33\x00"), b""), (Sleep(0.08), b""), (Transfer(read=len(answer)), answer)]
+    return [(Transfer(b"\xac\x33\x00"), b""), (Sleep(0.09), b""), (Transfer(read=len(answer)), answer)]
 
 
 def measure(script: list[Exchange], chip: Chip = AHT20) -> dict[str, float]:

@@ -55,7 +55,7 @@ def test_calibration_has_signs() -> None:
 def test_settings_reach_the_chip() -> None:
     device, emulator = DPS310(Settings()), Emulator()
     assert meet(device.measure(), emulator)
-    assert bytes(emulator.registers[6:10]) == b"\x04\x80\xf0\x04"
+    assert bytes(emulator.registers[6:10]) == b"\x04\x80\xc0\x04"
 
 
 def test_the_wrong_gain_of_early_chips_is_put_right() -> None:
@@ -74,6 +74,15 @@ def test_a_chip_that_was_reset_is_set_up_again() -> None:
     with pytest.raises(BadFrame, match="forgot its settings"):
         meet(device.measure(), emulator)
     assert len(meet(device.measure(), emulator)) == 2
+
+
+def test_still_measuring_is_no_reading() -> None:
+    def slow(wanted: object, answer: bytes) -> bytes:
+        return b"\x04\x80\xc2\x04" if getattr(wanted, "write", b"") == b"\x06" else answer
+
+    assert meet(DPS310(Settings()).measure(), Emulator())
+    with pytest.raises(BadFrame, match="still measuring"):
+        meet(DPS310(Settings()).measure(), Emulator(), cable=slow)
 
 
 def test_what_no_place_has_is_no_reading() -> None:
