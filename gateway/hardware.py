@@ -19,7 +19,8 @@ from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import Logger
 
-from drivers.api import GPIO, Emulates, GPIOEmulator, NoAnswer, Serial, SerialEmulator
+from drivers.api import GPIO, Emulates, GPIOEmulator, NoAnswer, Serial, SerialEmulator, WrongDevice
+from gateway import kept
 from gateway.buses import Buses
 from gateway.config import Bus, Device, Endpoint, Folder, Lines, Select, SerialPort, Unit
 from gateway.plan import Plan
@@ -155,6 +156,8 @@ class Hardware:
 
         def open(fed: Fed, lost: Lost) -> Deferred[Connection]:
             def opened() -> Connection:
+                if isinstance(board, Board) and (why := kept.broken(device, board)):
+                    raise WrongDevice(why)
                 made = board.open(wish(initial=None if inward else levels(), fed=fed, lost=lost))
                 return Direct(made, ring, made.close)
 

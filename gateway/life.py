@@ -84,7 +84,7 @@ def build() -> Callable[[Told], Life]:
 
     running.upon(Life.failed).to(lost)(gone)
 
-    for state in (identifying, reidentifying, running, rechecking):
+    for state in (opening, reopening, identifying, reidentifying, running, rechecking):
 
         @state.upon(Life.refuse).to(refused)
         def refuse(_: Life, told: Told, reason: str) -> None:

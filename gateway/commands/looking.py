@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gateway.clock import Clock, Segment, iso
 from gateway.commands.grammar import GLOB, Answer, CommandError, Row, clip, nearest
 from gateway.commands.usage import COMMANDS, GROUPS, TOPICS, Usage
-from gateway.hub import matcher
+from gateway.hub import Status, matcher
 from gateway.reading import Reading
 
 if TYPE_CHECKING:
@@ -101,8 +101,16 @@ def do_devices(me: Session, *patterns: str) -> Answer:
                     "reason": status.reason, "label": card.label, "identity": status.identity,
                     "period": card.period, "settings": dict(card.settings),
                     "errors": {kind: count for kind, (count, _) in me.errors(card.name).items()}}  # fmt: skip
-            rows.append(Row(f"{text} {' '.join(status.reason.split()) or '-'}", data))
+            if card.rules:
+                data["outputs"] = {name: {**rules, "why": status.outputs.get(name, "")}
+                                   for name, rules in card.rules.items()}  # fmt: skip
+            rows.append(Row(f"{text} {' '.join((status.reason or ruled(status)).split()) or '-'}", data))
     return Answer(tuple(rows), f"OK {len(rows)}")
+
+
+def ruled(status: Status) -> str:
+    """Which outputs are where no client wanted them, nor the start, and by which rule."""
+    return ", ".join(f"{name} {why}" for name, why in status.outputs.items() if not why.startswith("start:"))
 
 
 def do_items(me: Session, *patterns: str) -> Answer:

@@ -131,6 +131,9 @@ class Backend(Protocol):
     def open(self, wish: Wish) -> Lines:
         """Raises ValueError for a misspelt line, NoAnswer for one that cannot be had."""
 
+    def keeps(self, spec: str) -> bool | None:
+        """Whether an output stays what it is when this process has ended; None: nobody knows.  Raises as ``open``."""
+
 
 class Board:
     """The lines of this machine.  The way is chosen when the first is opened: the kernel's where gpiod and a chip are
@@ -152,6 +155,11 @@ class Board:
         lines = backend.open(wish)
         self.told(backend.about())
         return lines
+
+    def keeps(self, spec: str) -> bool | None:
+        """Whether an output stays what it is when this process has ended; None: nobody knows.  Raises as ``open``."""
+        self.chosen = self.chosen or self.choose()
+        return self.chosen.keeps(spec)
 
     def choose(self) -> Backend:
         reasons = []

@@ -35,6 +35,8 @@ EVENTS = 256  # edges that the kernel keeps for us; of more it drops the oldest
 EVENT = struct.Struct("=QIIII24x")
 RISING = 1
 CONSUMER = 31  # bytes, without the last that is zero
+# The kernel's modules behind the labels of chips.
+PINCTRL = {"pinctrl-bcm2835": "pinctrl_bcm2835", "pinctrl-bcm2711": "pinctrl_bcm2835", "pinctrl-rp1": "pinctrl_rp1"}
 MISSING = "there is no gpiod module of version 2: install device-gateway[gpio], or Debian's python3-libgpiod"
 
 
@@ -53,9 +55,14 @@ class GPIOChips:
     """All chips in *dev*.  *module* stands in for gpiod."""
 
     def __init__(
-        self, reactor: Any, monotonic: Callable[[], float] = time.monotonic, dev: str = "/dev", module: Any = None
+        self,
+        reactor: Any,
+        monotonic: Callable[[], float] = time.monotonic,
+        dev: str = "/dev",
+        module: Any = None,
+        sys: str = "/sys",
     ) -> None:
-        self.reactor, self.monotonic, self.dev, self.given = reactor, monotonic, dev, module
+        self.reactor, self.monotonic, self.dev, self.given, self.sys = reactor, monotonic, dev, module, sys
 
     def about(self) -> str:
         module = self.module()
@@ -75,6 +82,17 @@ class GPIOChips:
     def paths(self) -> list[str]:
         """The chips there are, each once: Raspberry Pi OS has links for old programs."""
         return sorted({os.path.realpath(path) for path in Path(self.dev).glob("gpiochip*")})
+
+    def keeps(self, spec: str) -> bool | None:
+        """The Raspberry Pis' drivers have a parameter for it (Linux 6.10, and Raspberry Pi's 6.6)."""
+        path, _ = self.find(spec)
+        with self.module().Chip(path) as chip:
+            label = chip.get_info().label
+        try:
+            said = (Path(self.sys) / "module" / PINCTRL[label] / "parameters/persist_gpio_outputs").read_text()
+        except (KeyError, OSError):
+            return None
+        return said.strip() in ("Y", "1")
 
     # Which line is meant
 

@@ -70,6 +70,10 @@ class RPi:
             self.ready = module
         return self.ready
 
+    def keeps(self, spec: str) -> bool | None:
+        """RPi.GPIO goes past the kernel, and nobody takes its lines back; rpi-lgpio has them of the kernel."""
+        return None if hasattr(self.module(), "lgpio") else True
+
     def open(self, wish: Wish) -> Lines:
         pins = {name: self.number(spec) for name, spec in wish.lines.items()}
         module = self.module()

@@ -88,7 +88,7 @@ listen = "tcp:7601:interface=127.0.0.1"
 driver = "relay"
 line = "gpio:{line}"
 start = "off"
-stop = "on"
+stop = "hands-off"
 """
 
 # On the other board's own PL061, and on a chip that comes later.

@@ -233,6 +233,22 @@ def test_a_device_that_fails_some_times_in_a_row_is_lost_not_before() -> None:
     assert world.value() == 20
 
 
+def test_what_must_not_be_opened_is_refused_before_and_after_a_loss() -> None:
+    world = World(Asked)
+    world.refuse = WrongDevice("this board cannot keep its policy")
+    world.device.startService()
+    world.time.advance(0.01)
+    assert world.states == ["opening", "refused"] and "cannot keep" in world.device.status.reason
+    world.refuse = None
+    world.works()
+    world.time.pump([1.0] * 11)
+    assert world.device.status.state == "running"
+    world.refuse = WrongDevice("nor now")
+    world.lost(Failure(ConnectionLost()))
+    world.time.advance(1)
+    assert world.states[-3:] == ["lost", "opening", "refused"]
+
+
 def test_the_wrong_device_is_refused_until_something_appears() -> None:
     world = World(Asked)
     world.set(lambda operation: b"Q")

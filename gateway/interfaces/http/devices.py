@@ -51,6 +51,8 @@ def full(session: Session, card: Card, status: Status) -> bytes:
             "writable": quantity.writable,
             "reading": told,
         })  # fmt: skip
+        if (rules := card.rules.get(quantity.name)) is not None:
+            quantities[-1] |= {"rules": rules, "why": status.outputs.get(quantity.name, "")}
     facts = {
         "period": card.period,
         "settings": dict(card.settings),

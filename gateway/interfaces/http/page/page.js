@@ -51,10 +51,13 @@ class Tile {
     find("details").addEventListener("toggle", () => this.explain(find(".commands")));
     this.element.toggleAttribute("data-wide", quantity.kind === "text");
     if (quantity.writable && quantity.kind === "flag") this.addSwitch(find(".value"));
+    this.rules = find(".rules");
+    this.ruled(quantity);
     this.clear();
   }
 
   show(reading) {
+    if (this.quantity.rules && this.reading && this.reading.value !== reading.value) this.lookup();
     this.reading = reading;
     this.confirmed = true;
     this.at = boot.at + (reading.monotonic - boot.uptime) * 1000;
@@ -106,6 +109,26 @@ class Tile {
     this.button.append(this.output);
     this.button.addEventListener("click", () => this.set(this.reading?.value ? "off" : "on"));
     place.replaceChildren(this.button);
+  }
+
+  ruled({ rules, why }) { // what may be on for how long, and which rule put it where it is
+    const { only_if: needs, max_on: most, renew } = rules ?? {};
+    const parts = [
+      why && `By its rule ${why}`,
+      needs && `On only if ${needs.join(" and ")}`,
+      most && `On for ${span(most)} at most`,
+      renew && `To be set again within ${span(renew)}`,
+    ].filter(Boolean);
+    put(this.rules, parts.join(" · "));
+    this.rules.hidden = !parts.length;
+  }
+
+  async lookup() { // it was switched, perhaps by a rule
+    const { name } = this.quantity;
+    try {
+      const { quantities } = await (await fetch(`api/v1/devices/${encodeURIComponent(owner(name))}`)).json();
+      this.ruled(quantities.find((each) => each.name === name) ?? {});
+    } catch { /* the stream tells when nobody is there */ }
   }
 
   async set(word) { // the switch moves when the device says so

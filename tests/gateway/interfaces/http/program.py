@@ -30,6 +30,7 @@ from gateway.manual import Manual
 DAY = 86_400.0
 TEMPERATURE, HUMIDITY, PRESSURE = temperature(-40, 125, 2), humidity(0, 100, 1), pressure(300, 1100, 2)
 CO2, STATE, MODE = co2(0, 5000), state(True), Quantity("mode", kind="choice", choices=("2d", "3d"))
+PUMP = {"state": {"max_on": 600.0, "only_if": ["attic.state"]}}
 DUST = (particles("1_0", 1000), particles("2_5", 1000), particles("10", 1000))
 
 
@@ -46,16 +47,20 @@ class Fake:
     driver: str = "fake"
     where: str = "i2c:1 0x44"
     refuses: str = ""
+    rules: dict[str, dict[str, Any]] = field(default_factory=dict)  # the first of them has put it off, when it is
     written: list[Value] = field(default_factory=list)
 
     @property
     def card(self) -> Card:
         return Card(name=self.name, label=self.label, driver=self.driver, title=f"Some {self.driver}", period=1.0,
-                    documentation="", where=self.where, settings={}, quantities=self.quantities)  # fmt: skip
+                    documentation="", where=self.where, settings={}, quantities=self.quantities, rules=self.rules)  # fmt: skip
 
     @property
     def status(self) -> Status:
-        return Status(state=self.state, reason=self.reason, since=0.0, seen=self.hub.clock.monotonic())
+        off = self.written[-1:] == [False]
+        why = {name: f"{next(iter(rules))}: on for 10 s" for name, rules in self.rules.items() if off}
+        seen = self.hub.clock.monotonic()
+        return Status(state=self.state, reason=self.reason, since=0.0, seen=seen, outputs=why)
 
     def read(self) -> Deferred[None]:
         return succeed(None)
@@ -96,7 +101,7 @@ def house(hub: Hub) -> list[Fake]:
         Fake(hub, "office", (CO2,), label="Office", driver="mhz19", where="/dev/ttyS0"),
         Fake(hub, "roof", (MODE, Quantity("satellites", kind="int", high=99)), driver="gps", where="usb:1546:01a8"),
         Fake(hub, "street", DUST, driver="pms5003", where="/dev/serial/by-id/usb-1a86_USB_Serial-if00-port0"),
-        Fake(hub, "pump", (STATE,), label="Garden pump", driver="relay", where="gpio:GPIO17"),
+        Fake(hub, "pump", (STATE,), label="Garden pump", driver="relay", where="gpio:GPIO17", rules=PUMP),
         Fake(hub, "gate", (STATE,), driver="relay", where="gpio:GPIO27", refuses="no answer from gpio:GPIO27"),
         Fake(hub, "cellar", (TEMPERATURE, HUMIDITY), "lost", dead, "Cellar", "sht31", "/dev/ttyUSB1"),
         Fake(hub, "barn", (TEMPERATURE, PRESSURE), "refused", wrong, "", "bme280", "i2c:1 0x76"),

@@ -85,6 +85,7 @@ def test_devices_tell_state_reason_and_errors(server: Server) -> None:
         ("pump.state", "flag", True)
     ]
     assert pump["quantities"][0]["reading"]["value"] is False and pump["where"] == "gpio:GPIO17"
+    assert pump["quantities"][0]["rules"]["max_on"] == 600 and pump["quantities"][0]["why"] == ""
 
 
 def test_a_command_steers_an_output(server: Server) -> None:

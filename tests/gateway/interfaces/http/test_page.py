@@ -80,6 +80,17 @@ def test_a_switch_moves_when_the_device_says_so(browser: Browser, gateway: Gatew
     assert browser.run(state.replace("pump", "gate")) == "false"
 
 
+def test_an_output_s_rules_are_told_and_which_of_them_switched_it(browser: Browser, gateway: Gateway) -> None:
+    rules = f"return {part('pump.state', '.rules')}.innerText"
+    assert browser.until(rules) == "On only if attic.state · On for 10 min at most"
+    for _ in range(2):
+        state = browser.run(f"return {part('pump.state', '.number')}.textContent")
+        browser.run(f"{part('pump.state', '[role=switch]')}.click()")
+        browser.until(f"return {part('pump.state', '.number')}.textContent !== '{state}'")
+    browser.until(f"{rules}.startsWith('By its rule max_on: on for 10 s · On only if')")
+    assert browser.run(f"return {part('gate.state', '.rules')}.hidden")
+
+
 def test_a_tile_shows_commands_that_work(browser: Browser, gateway: Gateway) -> None:
     browser.run(f"{part('attic.temperature', 'details')}.open = true")
     curl, netcat = browser.until(f"return (l => l.length && l)([...{TILE.format('attic.temperature')}"
