@@ -145,12 +145,14 @@ class I2C:
 
 @dataclass(frozen=True, slots=True)
 class Serial:
-    """A device on a serial port, and how the port is set when the user says nothing."""
+    """A device on a serial port, and how the port is set when the user says nothing.  Where such devices come with
+    different speeds, *bauds* are tried in turn while bytes come and nothing is understood."""
 
     baud: int
     parity: Literal["N", "E", "O"] = "N"
     stop_bits: Literal[1, 2] = 1
     bits: Literal[7, 8] = 8
+    bauds: tuple[int, ...] = ()
     operations: ClassVar[tuple[type, ...]] = (Ask, Sleep)
 
 

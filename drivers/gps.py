@@ -1,7 +1,8 @@
-"""A satellite navigation receiver (GPS, GLONASS, Galileo, BeiDou ...) that speaks NMEA 0183 on a serial line.
+"""A satellite navigation receiver (GPS, GLONASS, Galileo, BeiDou ...) that speaks NMEA 0183 or u-blox's UBX.
 
 Datasheet: NMEA 0183 (IEC 61162-1), as its users describe it: https://gpsd.gitlab.io/gpsd/NMEA.html
-The receiver talks by itself, mostly once a second, at 4800 to 115200 baud, 8N1; xx is any talker:
+The receiver talks by itself, mostly once a second, at 4800 to 115200 baud, 8N1.  When the port says no ``baud``, the
+usual ones are tried in turn, for ten seconds each, while bytes come that make no sense.  xx is any talker:
 
     $xxRMC,time,A|V,lat,N|S,lon,E|W,knots,track,ddmmyy,variation,E|W[,mode[,status]]*hh
     $xxGGA,time,lat,N|S,lon,E|W,quality,satellites,HDOP,altitude,M,geoid,M,age,station*hh
@@ -10,9 +11,22 @@ The receiver talks by itself, mostly once a second, at 4800 to 115200 baud, 8N1;
     $xxVTG,track,T,track,M,knots,N,km/h,K[,mode]*hh
     $xxZDA,time,day,month,year,zone,zone*hh
     $xxGSA,A|M,1|2|3,satellite x 12,PDOP,HDOP,VDOP*hh
+    $xxGSV,sentences,number,in view{,satellite,elevation,azimuth,strength} x 0..4[,signal]*hh
 
-GSV (satellites in view) and all else is passed over.  The sentences of one instant are an epoch, and give one sample.
-What is published is what the receiver says, also where its date is of another decade.
+A sentence without checksum is refused; what makers (``$P``) and ships (``!AIVDM``) say is passed over.  The sentences
+of one instant are an epoch, and give one sample.  Satellites in view are those of all systems, each once.
+
+UBX needs no setting and may stand beside NMEA on the same line; then the sentences' positions are left out, for they
+say the same with fewer digits.  NAV-PVT tells all; of old receivers POSLLH, STATUS, SOL, VELNED, DOP, TIMEUTC, TIMEGPS
+are put together (drivers/codec/ubx.py draws them).  SOL without POSLLH has no height above the sea.
+
+It is a fix when satellites were measured: mode A, D, F, P or R, quality 1 to 5 or 9.  Dead reckoning (E, 6), typed in
+(M, 7) and simulated (S, 8) positions are none, and where the sentences of an epoch differ about that, it is none, too.
+What is published is what the receiver says, also where its date is of another decade: after 1024 weeks old ones begin
+anew.  But before 6 January 1980 there was no GPS, and without a fix a date before 22 August 1999, when the weeks first
+began anew, is a clock that nobody set: then there is no time.
+
+Wiring: GND, supply as the module wants it, and its TX to our RX.  Our TX is not needed, nothing is sent to it.
 """
 
 from __future__ import annotations
@@ -21,20 +35,42 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from math import cos, pi, radians
+from struct import pack
 from typing import NamedTuple
 
 from drivers.api import BadFrame, BadValue, DeviceError, Driver, Quantity, Sample, Serial, Value
-from drivers.codec import nmea
+from drivers.codec import nmea, ubx
+from drivers.codec.gsv import InView
 from drivers.emulation import sway
-from drivers.quantities import altitude, hdop, latitude, longitude, mode, satellites, speed, time, track
+from drivers.quantities import (
+    altitude,
+    hdop,
+    latitude,
+    longitude,
+    mode,
+    satellites,
+    satellites_in_view,
+    speed,
+    time,
+    track,
+)
 
 TIME, LATITUDE, LONGITUDE, ALTITUDE, MODE = time(), latitude(), longitude(), altitude(), mode()
 SPEED, TRACK, SATELLITES, HDOP = speed(high=10_000), track(), satellites(), hdop()
+IN_VIEW = satellites_in_view()
+QUANTITIES = (TIME, MODE, LATITUDE, LONGITUDE, ALTITUDE, SPEED, TRACK, SATELLITES, IN_VIEW, HDOP)
+SOLVED = (TIME, LATITUDE, LONGITUDE, ALTITUDE, SPEED, TRACK, SATELLITES, IN_VIEW, HDOP)  # as ubx.Solution has them
 
 KNOT = 1852 / 3600  # m/s
 KMH = 1 / 3.6  # m/s
 DAY, HOUR = 86_400_000, 3_600_000  # milliseconds
 GSA_LIFE = 10  # samples for which a GSA holds: many receivers send it once a second and ten positions in between
+GSV_REST = 2  # rounds of GSV left out when one is counted: they are most of what a receiver says, and change slowly
+UBX_LIFE = 10  # epochs of sentences that are left out after one in UBX
+BAUDS = (9600, 38400, 115200, 4800, 57600, 19200)  # the usual ones, most usual first
+UNMEASURED = b"EMNSV"  # modes: estimated, manual, none, simulated, void; the others are kinds of fixes
+QUALITIES = (b"1", b"2", b"3", b"4", b"5", b"9")  # the same for GGA; 9 is NovAtel's, with corrections from a satellite
+BEGAN, ROLLED = date(1980, 1, 6), date(1999, 8, 22)  # week 0 of GPS, and week 1024, which is 0 again
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +96,7 @@ class Epoch:
     values: dict[Quantity, Value] = field(default_factory=dict)
     moment: nmea.Moment | None = None
     valid: bool | None = None
+    in_view: dict[Quantity, Value] = field(default_factory=dict)
     told: bool = False  # its sample is out; what still comes of it is of no use
 
     def ends(self, name: bytes, said: Said) -> bool:
@@ -82,26 +119,78 @@ class GPS:
     """The reading side of one connection: bytes in, samples and errors out."""
 
     def __init__(self, settings: Settings) -> None:
-        self.sentences = nmea.Sentences()
-        self.epoch = Epoch()
+        self.sentences, self.frames = nmea.Sentences(), ubx.Frames()
+        self.epoch, self.epochs = Epoch(), ubx.Epochs()
+        self.sky = InView()
+        self.passed = 0  # by the sentences when the sky was last looked at
+        self.rest = 0  # GSV still to be left out
+        self.ubx_life = 0
         self.day: date | None = None  # as last told, carried on by the time of day
         self.at = 0  # milliseconds into it
         self.dimensions, self.gsa_life = 0, 0
+        self.in_view: dict[Quantity, Value] = {}  # counted, and not yet told
 
     def feed(self, data: bytes) -> Iterator[Sample | DeviceError]:
+        if ubx.START[:1] not in data and not self.frames.held:
+            yield from self.listen(data)
+            return
+        for piece in self.frames.feed(data):
+            if isinstance(piece, bytes):
+                yield from self.listen(piece)
+            elif isinstance(piece, BadFrame):
+                yield piece
+            else:
+                for event in self.epochs.take(piece):
+                    yield self.solve(event) if isinstance(event, ubx.Solution) else event
+
+    def listen(self, data: bytes) -> Iterator[Sample | DeviceError]:
+        """Take what stands between the frames of UBX."""
         for body in self.sentences.feed(data):
             if isinstance(body, BadFrame):
                 yield body
+            elif body[2:6] == b"GSV,":
+                if self.rest:
+                    self.rest -= 1
+                elif error := self.look(body):
+                    yield error
             elif (read := SENTENCES.get(body[2:6])) and body[:1] != nmea.PROPRIETARY:
                 try:
                     said = read(body.split(b","))
+                    sample = self.take(body[:5], said)
                 except (ValueError, IndexError):
                     yield BadValue(f"unreadable field in ${body.decode()}")
-                except BadValue as error:
-                    yield error
+                except BadValue as bad:
+                    yield bad
                 else:
-                    if sample := self.take(body[:5], said):
+                    if sample and not self.ubx_life:
                         yield sample
+                    elif sample:
+                        self.ubx_life -= 1
+
+    def solve(self, found: ubx.Solution) -> Sample | DeviceError:
+        """What an instant told in UBX comes to."""
+        self.ubx_life = UBX_LIFE
+        dimensions, *values = found
+        try:
+            known = {q: q.check(value) for q, value in zip(SOLVED, values, strict=True) if value is not None}
+        except BadValue as error:
+            return error
+        return {MODE: MODE.choices[max(dimensions - 1, 0)], **known}
+
+    def look(self, body: bytes) -> BadValue | None:
+        """Count the satellites in view.  What was passed over may have told of some."""
+        if self.sentences.passed != self.passed:
+            self.passed = self.sentences.passed
+            self.sky.lost()
+        try:
+            count = self.sky.add(body.split(b","))
+        except (ValueError, IndexError):
+            self.sky.lost()
+            return BadValue(f"unreadable field in ${body.decode()}")
+        if count is not None:
+            self.in_view = {IN_VIEW: count}
+            self.rest, self.sky = GSV_REST * self.sky.size - 1, InView()
+        return None
 
     def take(self, name: bytes, said: Said | int) -> Sample | None:
         """Add what was said, and give the sample of the epoch that this ended or completed."""
@@ -111,7 +200,7 @@ class GPS:
         ended = None
         if self.epoch.ends(name, said):
             ended = None if self.epoch.told else self.sample()
-            self.epoch = Epoch()
+            self.epoch, self.in_view = Epoch(in_view=self.in_view), {}
         if said.moment:
             self.follow(said.moment.at, said.day)
         self.epoch.add(name, said)
@@ -134,9 +223,10 @@ class GPS:
 
     def sample(self) -> Sample:
         """What the epoch comes to.  Without a valid position it holds nothing that would need one."""
-        epoch, said, sample = self.epoch, self.epoch.values, dict[Quantity, Value]()
+        epoch, said = self.epoch, self.epoch.values
+        sample = dict(epoch.in_view)
         self.gsa_life = max(self.gsa_life - 1, 0)
-        if self.day and epoch.moment:
+        if self.day and epoch.moment and self.day >= (BEGAN if epoch.valid else ROLLED):
             sample[TIME] = f"{self.day.isoformat()}T{epoch.moment.text}Z"
         if epoch.valid is None:
             return sample | said
@@ -164,15 +254,20 @@ def number(quantity: Quantity, raw: bytes, factor: float = 1) -> dict[Quantity, 
     return {quantity: quantity.check(float(raw) * factor)} if raw else {}
 
 
+def measured(modes: bytes) -> bool:
+    """Whether any system's mode is one with satellites measured.  Before NMEA 2.3 nobody told."""
+    return not modes or modes.strip(UNMEASURED) != b""
+
+
 def rmc(f: list[bytes]) -> Said:
-    valid = f[2] == b"A" and f[12:13] != [b"N"]
+    valid = f[2] == b"A" and measured(f[12] if len(f) > 12 else b"")
     values = position(f[3:7]) | number(SPEED, f[7], KNOT) | number(TRACK, f[8]) if valid else {}
     return Said(values, nmea.moment(f[1]), nmea.calendar(f[9][:2], f[9][2:4], f[9][4:]), valid)
 
 
 def gga(f: list[bytes]) -> Said:
     """Also GNS, whose modes are a letter for each system: N where it gave nothing."""
-    valid = bool(f[6].strip(b"0N"))
+    valid = f[6] in QUALITIES or (f[6].isalpha() and measured(f[6]))
     values: dict[Quantity, Value] = {SATELLITES: SATELLITES.check(int(f[7]))} if f[7] else {}
     if valid:
         values |= position(f[2:6]) | number(HDOP, f[8]) | number(ALTITUDE, f[9])
@@ -188,12 +283,12 @@ def gll(f: list[bytes]) -> Said:
     """NMEA 0183 before 2.0 tells neither time nor validity."""
     if len(f) == 5:
         return Said({})
-    valid = f[6] == b"A" and f[7:8] != [b"N"]
+    valid = f[6] == b"A" and measured(f[7] if len(f) > 7 else b"")
     return Said(position(f[1:5]) if valid else {}, nmea.moment(f[5]), None, valid)
 
 
 def vtg(f: list[bytes]) -> Said:
-    if f[9:10] == [b"N"]:
+    if not measured(f[9] if len(f) > 9 else b""):
         return Said({})
     knots = f[5] if f[6] == b"N" else b""
     pace = number(SPEED, knots, KNOT) or (number(SPEED, f[7], KMH) if f[8] == b"K" else {})
@@ -240,19 +335,40 @@ class Emulator:
         reach, at = 0.0005, self.walked
         north, east = sway(at + 150, 51.4779, reach), sway(at, -0.0015, reach / cos(radians(51.4779)))
         heading = (90 + at / 600 * 360) % 360
-        pace = reach * 60 * 1852 * 2 * pi / 600 / KNOT
-        height = sway(at, 46.0, 1.5, 300.0)
+        pace = reach * 60 * 1852 * 2 * pi / 600
+        return self.say(north, east, sway(at, 46.0, 1.5, 300.0), pace, heading)
+
+    def say(self, north: float, east: float, height: float, pace: float, heading: float) -> bytes:
         place = f"{wire(north, 'NS', 2)},{wire(east, 'EW', 3)}"
-        clock = f"{self.now:%H%M%S}.00"
+        clock, knots = f"{self.now:%H%M%S}.00", pace / KNOT
         return b"".join(
             sentence(body)
             for body in (
-                f"GNRMC,{clock},A,{place},{pace:.3f},{heading:.2f},{self.now:%d%m%y},,,A",
+                "GPGSV,1,1,04,01,53,280,36,03,29,301,24,08,38,166,16,11,40,245,29",
+                "GLGSV,1,1,02,67,62,349,26,83,27,309,29",
+                f"GNRMC,{clock},A,{place},{knots:.3f},{heading:.2f},{self.now:%d%m%y},,,A",
                 f"GNGGA,{clock},{place},1,09,0.91,{height:.1f},M,45.9,M,,",
                 "GNGSA,A,3,01,03,08,11,14,17,22,28,32,,,,1.56,0.91,1.27",
-                f"GNVTG,{heading:.2f},T,,M,{pace:.3f},N,{pace * 1.852:.3f},K,A",
-                "GPGSV,1,1,04,01,53,280,36,03,29,301,24,08,38,166,16,11,40,245,29",
+                f"GNVTG,{heading:.2f},T,,M,{knots:.3f},N,{knots * 1.852:.3f},K,A",
             )
+        )
+
+
+class BinaryEmulator(Emulator):
+    """The same receiver, set to UBX.  It also says what it is in NMEA, as u-blox's do."""
+
+    def say(self, north: float, east: float, height: float, pace: float, heading: float) -> bytes:
+        tow = pack("<I", (self.now.isoweekday() % 7 * 86_400 + self.now.hour * 3600 + int(self.walked)) * 1000)
+        clock = (self.now.year, self.now.month, self.now.day, self.now.hour, self.now.minute, self.now.second)
+        place = (round(east * 1e7), round(north * 1e7), round(height * 1000) + 45_900, round(height * 1000))
+        moves = (round(pace * 1000), round(heading * 1e5))
+        solution = pack("<H5BBIiBBBB4i", *clock, 7, 30, -200, 3, 1, 0, 9, *place)
+        above = b"".join(pack("<BBBb8x", 0, satellite, 30, 45) for satellite in range(1, 11))
+        return (
+            sentence("GNTXT,01,01,02,u-blox")
+            + ubx.seal(ubx.DOP, tow + pack("<7H", 191, 156, 111, 127, 91, 70, 58))
+            + ubx.seal(ubx.PVT, tow + solution + pack("<20x2i8xHH12x", *moves, 156, 0))
+            + ubx.seal(ubx.SAT, tow + pack("<BB2x", 1, 10) + above)
         )
 
 
@@ -266,14 +382,21 @@ def sentence(body: str) -> bytes:
     return b"$%s*%02X\r\n" % (body.encode(), nmea.checksum(body.encode()))
 
 
-DRIVER = Driver(
-    name="gps",
-    title="Satellite receiver, NMEA 0183",
-    link=Serial(baud=9600),
-    quantities=(TIME, MODE, LATITUDE, LONGITUDE, ALTITUDE, SPEED, TRACK, SATELLITES, HDOP),
-    period=1.0,
-    settings=Settings,
-    device=GPS,
-    emulator=Emulator,
-    documentation=__doc__,
+def row(name: str, title: str, emulator: Callable[[], Emulator]) -> Driver[Settings]:
+    return Driver(
+        name=name,
+        title=title,
+        link=Serial(baud=BAUDS[0], bauds=BAUDS),
+        quantities=QUANTITIES,
+        period=1.0,
+        settings=Settings,
+        device=GPS,
+        emulator=emulator,
+        documentation=__doc__,
+    )
+
+
+DRIVER = (
+    row("gps", "Satellite receiver, NMEA 0183 or UBX", Emulator),
+    row("ublox", "u-blox satellite receiver, UBX or NMEA 0183", BinaryEmulator),
 )

@@ -107,6 +107,7 @@ NAMES: Mapping[str, str] = {
     "veml7700": "drivers.veml7700",
     "ws90": "drivers.tables",
 }
+    "ublox": "drivers.gps",
 
 
 class BrokenTable(ValueError):

@@ -233,6 +233,7 @@ def read_serial(table: Table, line: Serial) -> SerialPort | None:
     line = replace(
         line,
         baud=table.take("baud", notation.whole(50, 4_000_000), line.baud),
+        bauds=() if "baud" in table.raw else line.bauds,
         parity=table.take("parity", notation.one_of(("N", "E", "O")), line.parity),
         stop_bits=table.take("stop_bits", notation.one_of((1, 2)), line.stop_bits),
         bits=table.take("bits", notation.one_of((7, 8)), line.bits),

@@ -300,7 +300,7 @@ class Device(Service):
         """Of now, or of *at*; but the readings of one device are never out of order."""
         now = self.hub.clock.monotonic()
         self.heard = now if at is None else min(now, max(at, self.heard))
-        self.received = self.ring.received
+        self.received = self.ring.understood = self.ring.received
         sample = self.plausible.corrected(sample)
         self.hub.publish(self.who, sample, self.keeps, self.plausible.doubtful(sample, self.heard), self.heard)
         self.outputs.seen(sample)

@@ -77,7 +77,7 @@ class Hardware:
     def way(self, device: Device, plan: Plan, ring: Ring, levels: Levels) -> Open:
         match device.where:
             case SerialPort() | Endpoint() as where:
-                return stream(self.endpoint(device, where), self.reactor, ring)
+                return stream(self.endpoint(device, where, ring), self.reactor, ring)
             case Bus() | Select() | Folder():
                 return direct(self.buses.at(device, self.emulator(device)), ring)
             case Unit():
@@ -113,7 +113,7 @@ class Hardware:
             self.hotplug = Hotplug(self.reactor)
         return self.hotplug.watch(path, appeared)
 
-    def endpoint(self, device: Device, where: SerialPort | Endpoint) -> IStreamClientEndpoint:
+    def endpoint(self, device: Device, where: SerialPort | Endpoint, ring: Ring) -> IStreamClientEndpoint:
         if isinstance(where, Endpoint) and not self.emulate:
             made: IStreamClientEndpoint = clientFromString(self.reactor, where.description)
             return made
@@ -122,7 +122,8 @@ class Hardware:
         path, line = (where.path, where.line) if isinstance(where, SerialPort) else ("", device.driver.link)
         assert isinstance(line, Serial)
         rs485 = isinstance(where, SerialPort) and where.rs485 and not self.emulate
-        return SerialEndpoint(self.reactor, self.port(device) if self.emulate else path, line, rs485=rs485)
+        path = self.port(device) if self.emulate else path
+        return SerialEndpoint(self.reactor, path, line, rs485=rs485, heard=ring)
 
     def port(self, device: Device) -> str:
         """The path of an emulated port with *device* on it."""

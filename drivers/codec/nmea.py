@@ -47,6 +47,7 @@ class Sentences:
     def __init__(self) -> None:
         self.tail = b""
         self.noise = 0
+        self.passed = 0  # bytes, and sentences refused, since the beginning: something may be missing
 
     def feed(self, data: bytes) -> Iterator[bytes | BadFrame]:
         lines = (self.tail + data).splitlines()
@@ -72,12 +73,19 @@ class Sentences:
         """Find the sentences in a line that is not exactly one: torn ones, and those behind noise."""
         before, *pieces = line.split(b"$")
         self.noise += len(before)
+        self.passed += len(before)
+        for ship in before.split(b"!")[1:]:  # a multiplexer tells before it where it comes from: \\s:mast*hh\\!AIVDM
+            if whole(ship[:-3], ship[-3:]):
+                self.noise = 0
+                yield ship[:-3]
         for piece in pieces:
             piece = piece.rstrip(b" \t\0")
             if whole(piece[:-3], piece[-3:]):
                 self.noise = 0
                 yield piece[:-3]
-            elif piece[:1] == PROPRIETARY or not piece[:1].isupper():
+                continue
+            self.passed += 1
+            if piece[:1] == PROPRIETARY or not piece[:1].isupper():
                 self.noise += len(piece)
             else:
                 what = "sentence" if b"*" in piece else "checksum"

@@ -18,6 +18,7 @@ from drivers.gps import (
     ALTITUDE,
     GPS,
     HDOP,
+    IN_VIEW,
     LATITUDE,
     LONGITUDE,
     MODE,
@@ -110,7 +111,8 @@ $GPGSA,A,1,,,,,,,,,,,,,99.99,99.99,99.99*30\r\n$GPGSV,1,1,00*79\r\n$GPGLL,,,,,,V
 
 
 def test_without_reception() -> None:
-    assert fed(3 * NEO_6M) == 3 * [{MODE: "none", SATELLITES: 0}]
+    none: dict[Quantity, Value] = {MODE: "none", SATELLITES: 0}
+    assert fed(3 * NEO_6M) == [none, none, none | {IN_VIEW: 0}]  # a round of one sentence is over when it comes again
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ ROWS: dict[str, Driver[Any]] = {
         sht31.DRIVER,
         *map(catalog.find, ("modbusrelay8", "sdm120")),
         mhz19.DRIVER,
-        gps.DRIVER,
+        gps.DRIVER[0],
         relay.DRIVER,
         button.DRIVER,
         *counter.DRIVER,

@@ -107,7 +107,7 @@ def test_files_of_the_kernel_are_read_again_and_written_to_in_vain() -> None:
 def test_a_device_that_talks_has_its_own_times() -> None:
     sentences = CORPUS / "gps/nmea-fuzzy-cases.rec"
     recording, times = load(sentences), list[float]()
-    replay = Replay(gps.DRIVER, recording, lambda readings: times.append(readings[0].monotonic))
+    replay = Replay(gps.DRIVER[0], recording, lambda readings: times.append(readings[0].monotonic))
     replay.run()
     assert times == sorted(times) and 0 < times[-1] <= recording.pieces[-1].at - recording.pieces[0].at + 1e-6
     assert len(set(times)) > 10
@@ -120,7 +120,7 @@ def test_whoever_has_seen_enough_ends_it() -> None:
 
 
 def test_it_ends_where_the_driver_asks_no_more() -> None:
-    lines = said(gps.DRIVER, "0.000 < 24\n1.000 > 24 00\n2.000 < 24\n")
+    lines = said(gps.DRIVER[0], "0.000 < 24\n1.000 > 24 00\n2.000 < 24\n")
     assert lines == ["# 1.000 s: here the replay ended; 1 questions were left", "# 0 readings; no errors"]
 
 
@@ -145,6 +145,6 @@ def test_an_empty_recording_gives_nothing() -> None:
 def test_nobody_waits_for_what_comes_after_the_end() -> None:
     """A silence that nobody breaks any more, for one."""
     seen = list[float]()
-    replay = Replay(gps.DRIVER, load(CORPUS / "gps/nmea-fuzzy-cases.rec"), lambda readings: None)
+    replay = Replay(gps.DRIVER[0], load(CORPUS / "gps/nmea-fuzzy-cases.rec"), lambda readings: None)
     replay.run(lambda at: not seen.append(at))  # type: ignore[func-returns-value]
     assert replay.hub.seq and max(seen) < replay.end + 10

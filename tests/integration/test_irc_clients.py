@@ -101,7 +101,7 @@ def chat(bench: Bench, tmp_path: Path) -> Iterator[tuple[Daemon, int]]:
     """A daemon with two devices and an IRC server, and the server's port."""
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     assert not missing, f"please install what this test is about: apt-get install {' '.join(missing)}"
-    for name, driver in (("gps", gps.DRIVER), ("dust", pms5003.DRIVER[0])):
+    for name, driver in (("gps", gps.DRIVER[0]), ("dust", pms5003.DRIVER[0])):
         bench.adapter(name, cast(SerialEmulator, driver.emulator()))
     port = free_port()
     devices = config(

@@ -44,7 +44,7 @@ LINE = re.compile(r"roof\.mode \w+ - 20\d\d-\d\d-\d\dT[0-9:.]+Z good")
 def daemon(bench: Bench, tmp_path: Path) -> Iterator[Daemon]:
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     assert not missing, f"please install what this test is about: {' '.join(missing)}"
-    bench.adapter("gps", cast(SerialEmulator, gps.DRIVER.emulator()))
+    bench.adapter("gps", cast(SerialEmulator, gps.DRIVER[0].emulator()))
     with running(tmp_path, config(roof={"driver": "gps", "port": tmp_path / "gps"})) as daemon:
         daemon.reaches("roof", "running")
         daemon.until(lambda: daemon.value("roof.mode") == "3d", "a fix")

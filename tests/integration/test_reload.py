@@ -15,7 +15,7 @@ EMPTY = config()
 
 
 def test_what_did_not_change_goes_on(bench: Bench, tmp_path: Path) -> None:
-    roof, street = bench.adapter("gps", gps.DRIVER.emulator()), bench.adapter("dust", pms5003.DRIVER[0].emulator())
+    roof, street = bench.adapter("gps", gps.DRIVER[0].emulator()), bench.adapter("dust", pms5003.DRIVER[0].emulator())
     devices: dict[str, dict[str, object]] = {
         "roof": {"driver": "gps", "port": tmp_path / "gps"},
         "street": {"driver": "pms5003", "port": tmp_path / "dust"},
@@ -56,7 +56,7 @@ def test_what_did_not_change_goes_on(bench: Bench, tmp_path: Path) -> None:
 
 
 def test_mistakes_change_nothing_and_are_told(bench: Bench, tmp_path: Path) -> None:
-    roof = bench.adapter("gps", gps.DRIVER.emulator())
+    roof = bench.adapter("gps", gps.DRIVER[0].emulator())
     good = config(roof={"driver": "gps", "port": tmp_path / "gps"})
     with running(tmp_path, good) as daemon:
         daemon.reaches("roof", "running")

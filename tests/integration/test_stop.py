@@ -34,7 +34,7 @@ def full() -> Iterator[int]:
 
 def everything(bench: Bench, full: int) -> str:
     """Every interface and every kind of place, and devices that keep the gateway waiting."""
-    bench.adapter("gps", gps.DRIVER.emulator())
+    bench.adapter("gps", gps.DRIVER[0].emulator())
     bench.adapter("dust", pms5003.DRIVER[0].emulator())
     bench.adapter("office", mhz19.DRIVER.emulator())
     bench.adapter("mute")
@@ -81,7 +81,7 @@ def test_stop_twice_is_one_stop(tmp_path: Path) -> None:
 
 
 def test_second_start_follows_at_once_and_is_counted(bench: Bench, tmp_path: Path) -> None:
-    bench.adapter("gps", gps.DRIVER.emulator())
+    bench.adapter("gps", gps.DRIVER[0].emulator())
     text = config(roof={"driver": "gps", "port": tmp_path / "gps"})
     port = free_port()
     boots = []
@@ -97,7 +97,7 @@ def test_second_start_follows_at_once_and_is_counted(bench: Bench, tmp_path: Pat
 
 
 def test_what_a_kill_leaves_behind_keeps_nobody_out(bench: Bench, tmp_path: Path) -> None:
-    bench.adapter("gps", gps.DRIVER.emulator())
+    bench.adapter("gps", gps.DRIVER[0].emulator())
     text, port = config(roof={"driver": "gps", "port": tmp_path / "gps"}), free_port()
     with running(tmp_path, text, port=port) as daemon:
         daemon.reaches("roof", "running")

@@ -41,8 +41,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Daemon, di
     """One gateway with two good devices, and one device for each kind of trouble."""
     folder = tmp_path_factory.mktemp("trouble")
     bench = Bench(folder)
-    emulators = {"roof": gps.DRIVER.emulator(), "street": DUST.emulator(), "noisy": Noise(), "babble": Asked(),
-                 "mute": None, "taken": gps.DRIVER.emulator(), "boat": None, "office": mhz19.DRIVER.emulator(),
+    emulators = {"roof": gps.DRIVER[0].emulator(), "street": DUST.emulator(), "noisy": Noise(), "babble": Asked(),
+                 "mute": None, "taken": gps.DRIVER[0].emulator(), "boat": None, "office": mhz19.DRIVER.emulator(),
                  "loose": mhz19.DRIVER.emulator()}  # fmt: skip
     adapters = {name: bench.adapter(name, emulator) for name, emulator in emulators.items()}
     drivers = {"street": "pms5003", "noisy": "pms5003", "babble": "mhz19", "mute": "mhz19", "office": "mhz19",
@@ -190,7 +190,7 @@ def test_chip_that_is_not_there_and_a_bus_that_hangs(tmp_path: Path) -> None:
 
 def test_port_that_is_taken(bench: Bench, tmp_path: Path) -> None:
     """The other interfaces listen, and this one does as soon as it can."""
-    bench.adapter("roof", gps.DRIVER.emulator())
+    bench.adapter("roof", gps.DRIVER[0].emulator())
     roof = config(roof={"driver": "gps", "port": tmp_path / "roof"})
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

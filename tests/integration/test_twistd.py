@@ -28,7 +28,7 @@ def twistd(folder: Path, *words: object, **environ: str) -> Process:
 
 @pytest.mark.parametrize("way", ["plugin", "tac"])
 def test_runs_reloads_and_stops(bench: Bench, tmp_path: Path, way: str) -> None:
-    bench.adapter("gps", gps.DRIVER.emulator())
+    bench.adapter("gps", gps.DRIVER[0].emulator())
     port, file = free_port(), tmp_path / "gateway.toml"
     tcp = f'[tcp]\nlisten = "tcp:{port}:interface=127.0.0.1"\n'
     file.write_text(tcp + config(roof={"driver": "gps", "port": tmp_path / "gps"}))

@@ -20,7 +20,7 @@ def reload(folder: Path, rounds: int, tell: Tell) -> str:
     """500 SIGHUPs with seven configurations in turn: what did not change never notices, and nothing is left behind."""
     bench, dice = Bench(folder), random.Random(500)
     emulators = counters(bench, *STEADY, *CHANGING)
-    bench.adapter("roof", gps.DRIVER.emulator())
+    bench.adapter("roof", gps.DRIVER[0].emulator())
     texts = configurations(bench, [free_port() for _ in range(4)])
     try:
         with watched(folder, texts[0]) as daemon:

@@ -11,6 +11,7 @@ import termios
 import tty
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -326,6 +327,38 @@ def test_reads_serial_strings(text: str, path: str, line: Serial) -> None:
 def test_refuses_wrong_serial_strings(text: str) -> None:
     with pytest.raises(ValueError, match="serial"):
         serial.parse_serial(text)
+
+
+@dataclass
+class Heard:
+    received: int = 0
+    understood: int = 0
+
+
+def test_another_speed_is_tried_while_bytes_come_that_make_no_sense(line: Line) -> None:
+    heard = Heard()
+    several = Serial(9600, bauds=(9600, 38400, 4800))
+    line.endpoint = SerialEndpoint(cast(Any, line.reactor), line.path, several, heard=heard)
+
+    def speed() -> int:
+        ear = line.connect()
+        rate = serial.speed(line.near)
+        ear.transport.abortConnection()
+        turn(line.reactor, lambda: bool(ear.why))
+        return rate or 0
+
+    assert [speed(), speed()] == [9600, 9600]  # silence tells nothing of the speed
+    tried = []
+    for heard.received in (10, 20, 30, 40):
+        tried.append(speed())
+    assert tried == [38400, 4800, 9600, 38400]
+    heard.received = heard.understood = 50
+    assert speed() == 38400
+    heard.received = 60
+    assert speed() == 4800  # somebody set it to another
+    line.endpoint = SerialEndpoint(cast(Any, line.reactor), line.path, Serial(9600), heard=heard)
+    heard.received = 70
+    assert [speed(), speed()] == [9600, 9600]  # the only one there is
 
 
 @pytest.fixture
