@@ -46,6 +46,8 @@ NAMES: Mapping[str, str] = {
     "ds1338": "drivers.ds3231",
     "ds18b20": "drivers.ds18b20",
     "ds3231": "drivers.ds3231",
+    "dsmr": "drivers.dsmr",
+    "dsmr3": "drivers.dsmr",
     "emc1413": "drivers.emc1413",
     "emc1414": "drivers.emc1413",
     "epever": "drivers.tables",

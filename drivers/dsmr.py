@@ -1,0 +1,300 @@
+"""Smart electricity meters with a P1 port, and the gas, water and heat meters that report through them: the
+Netherlands (DSMR 2.2 to 5), Belgium, Luxembourg, Hungary, Sweden, Ireland and others.
+
+Standard: Netbeheer Nederland "P1 Companion Standard" 2.2, 3.0, 4.2 and 5.0.2, sections 5 and 6; Fluvius
+"e-MUCS P1"; IEC 62056-21 mode D.  The meter sends, unasked, a telegram every second (version 5) or every ten:
+
+    /ISk5\\2MT382-1000 CR LF CR LF                  maker and type
+    0-0:1.0.0(170102192002W) CR LF                 OBIS code and value: YYMMDDhhmmss, W winter time, S summer time
+    1-0:1.8.1(000004.426*kWh) CR LF
+    0-1:24.1.0(003) CR LF                          channel 1 is a gas meter, and was read at this time
+    0-1:24.2.1(170102161005W)(00000.107*m3) CR LF
+    !6EEE CR LF                                    CRC-16 of all from / to !
+
+Wiring: RJ12: 1 +5 V, 2 data request (to +5 V), 3 ground, 5 data, open collector and inverted; P1 cables invert it.
+Versions 4 and 5 speak at 115200 baud, 8N1.  Versions 2.2 and 3 (driver `dsmr3`) speak at 9600 baud, 7E1, seal nothing,
+and tell gas as 0-1:24.3.0(time)(status)(minutes)(count)(code)(m3) CR LF (00001.001); their times have no season, and
+are not published.
+
+Published is what the meter tells: no sums.  Of two gas meters on two channels it is the one that was read last; a meter
+that was never read (at 632525252525) has no reading.  Heat is told in kWh.  Times are UTC; `zone` is how many hours
+winter time is ahead of it.  Telegrams that come encrypted (from the wall in Luxembourg and Austria) are refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache, partial
+
+from drivers.api import BadFrame, BadValue, DeviceError, Driver, Quantity, Sample, Serial, Value
+from drivers.codec import obis
+from drivers.codec.p1 import CRCS, Said, Telegrams
+from drivers.emulation import sway
+
+TIME = re.compile(r"\d{12}[WS]?")
+METER = re.compile(r"0-[1-9]:(24|96)\.")
+NEVER = ("6325", "7001", "0001")  # how the time of a meter begins that was never read
+PHASES = ("l1", "l2", "l3")
+SERIALS = ("0-0:96.1.1", "0-0:96.1.0", "0-0:96.1.255", "1-0:0.0.0", "0-0:42.0.0")
+COUNTS = {
+    **{"0-0:96.7.21": "failures", "0-0:96.7.9": "long_failures"},
+    **{f"1-0:{at}.32.0": f"sags_{phase}" for at, phase in zip((32, 52, 72), PHASES, strict=True)},
+    **{f"1-0:{at}.36.0": f"swells_{phase}" for at, phase in zip((32, 52, 72), PHASES, strict=True)},
+}
+TYPES = {"2": "slave", "3": "gas", "4": "heat", "6": "hot_water", "7": "water", "10": "cooling", "12": "heat"}
+VOLUMES, ENERGIES = ("gas", "water", "hot_water"), ("heat", "cooling", "slave")
+WAYS = ("import", "export", *(f"{way}_{phase}" for way in ("import", "export") for phase in PHASES))
+TARIFFS = tuple(f"{way}_t{number}" for way in ("import", "export") for number in obis.TARIFFS)
+QUADRANTS = ("q1", "q2", "q3", "q4")
+
+OLD = (
+    *(obis.named("serial"), obis.named("tariff"), obis.named("message"), obis.named("state", "breaker")),
+    *obis.all_of("energy", "import_t1", "import_t2", "export_t1", "export_t2"),
+    *obis.all_of("power", "import", "export", "limit"),
+    *(obis.named("volume", "gas"), obis.named("serial", "gas")),
+)
+NEW = (
+    obis.named("time"),
+    *obis.all_of("energy", "import", "export", *TARIFFS[2:4], *TARIFFS[6:], "total"),
+    *obis.all_of("power", "", "total", *WAYS[2:], "demand", "demand_max"),
+    *obis.all_of("reactive_energy", "import", "export", *QUADRANTS),
+    *obis.all_of("reactive_power", *WAYS, *QUADRANTS),
+    *obis.all_of("apparent_power", *WAYS, "limit"),
+    *obis.all_of("voltage", *PHASES),
+    *obis.all_of("current", *PHASES, "n", "limit", *(f"limit_{phase}" for phase in PHASES)),
+    *obis.all_of("power_factor", "", *PHASES),
+    obis.named("frequency"),
+    *obis.all_of("count", *COUNTS.values()),
+    *obis.all_of("volume", *VOLUMES[1:]),
+    *obis.all_of("energy", *ENERGIES),
+    *obis.all_of("serial", *VOLUMES[1:], *ENERGIES),
+    *obis.all_of("time", *VOLUMES, *ENERGIES),
+)
+PUBLISHED = frozenset(OLD + NEW)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How many hours winter time is ahead of UTC: 1 in most of Europe, 0 in Ireland, 2 in Finland and Lithuania."""
+
+    zone: int = 1
+
+
+class DSMR:
+    """The reading side of one connection: bytes in, samples and errors out."""
+
+    def __init__(self, published: frozenset[Quantity], settings: Settings) -> None:
+        self.published, self.zone = published, timedelta(hours=settings.zone)
+        self.telegrams = Telegrams()
+
+    def feed(self, data: bytes) -> Iterator[Sample | DeviceError]:
+        for said in self.telegrams.feed(data):
+            if isinstance(said, BadFrame):
+                yield said
+            else:
+                sample: dict[Quantity, Value] = {}
+                yield from self.main(said, sample)
+                yield from self.meters(said, sample)
+                if published := {key: value for key, value in sample.items() if key in self.published}:
+                    yield published
+
+    def main(self, said: Said, sample: dict[Quantity, Value]) -> Iterator[BadValue]:
+        """Put what the electricity meter says of itself into *sample*; what it cannot say comes out as an error."""
+        for code, groups in said.items():
+            try:
+                sample |= entry(code, groups, self.zone)
+            except BadValue as error:
+                yield error
+        for code in reversed(SERIALS):
+            if name := text(said.get(code, [""])[0]):
+                sample[obis.named("serial")] = name
+
+    def meters(self, said: Said, sample: dict[Quantity, Value]) -> Iterator[BadValue]:
+        """The same of the meters on its channels."""
+        read: dict[str, str] = {}  # when the meter of each kind was
+        for channel in sorted({code[:4] for code in said if METER.match(code)}):
+            kind = TYPES.get(said.get(f"{channel}24.1.0", [""])[0].lstrip("0"), "")
+            try:
+                at, found = metered(said, channel, kind, self.zone) if kind else ("", {})
+            except BadValue as error:
+                yield error
+            else:
+                if found and at >= read.get(kind, at):
+                    sample |= found
+                    read[kind] = at
+
+
+def entry(code: str, groups: list[str], zone: timedelta) -> dict[Quantity, Value]:
+    """What one line of the meter itself says, if it is any of ours."""
+    first, plain = groups[-1 if len(groups) == 2 and TIME.fullmatch(groups[0]) else 0], code.partition(":")[2]
+    if not first:
+        return {}
+    if code[:4] in ("1-0:", "1-1:") and plain in obis.WHICH or plain == "17.0.0":
+        number, _, unit = first.partition("*")
+        quantity, value = obis.measured(plain, number, unit.strip())
+        if quantity not in PUBLISHED:
+            raise BadValue(f"{code} {first!r}: not in that unit")
+        return {quantity: value}
+    if code in COUNTS:
+        return {obis.named("count", COUNTS[code]): whole(code, first)}
+    match code:
+        case "0-0:1.0.0":
+            moment = utc(first, zone)
+            return {obis.named("time"): moment} if moment else {}
+        case "0-0:96.3.10":
+            return {obis.named("state", "breaker"): whole(code, first) == 1}  # 2: may be switched on, by hand
+        case "0-0:96.14.0":
+            return {obis.named("tariff"): first}
+        case "0-0:96.13.0":
+            return {obis.named("message"): words} if (words := text(first)) else {}
+    return {}
+
+
+def metered(said: Said, channel: str, kind: str, zone: timedelta) -> tuple[str, dict[Quantity, Value]]:
+    """When the meter on *channel* was read, as it says itself, and what it showed."""
+    found: dict[Quantity, Value] = {}
+    if name := text(next((said[f"{channel}96.1.{e}"][0] for e in (0, 1) if f"{channel}96.1.{e}" in said), "")):
+        found[obis.named("serial", kind)] = name
+    groups = next((said[f"{channel}24.{what}"] for what in ("2.1", "2.3", "3.0") if f"{channel}24.{what}" in said), [])
+    if len(groups) < 2 or not groups[-1] or groups[0].startswith(NEVER):
+        return "", {}
+    number, _, unit = groups[-1].partition("*")
+    quantity, value = obis.counted(kind, number, unit.strip() or (groups[-2] if len(groups) == 7 else ""))
+    if quantity not in PUBLISHED:
+        raise BadValue(f"{channel}24 {groups[-1]!r}: not in that unit for {kind}")
+    moment = utc(groups[0], zone)
+    return groups[0], found | {quantity: value} | ({obis.named("time", kind): moment} if moment else {})
+
+
+def whole(code: str, number: str) -> int:
+    if not (number.isascii() and number.isdigit() and len(number) < 16):
+        raise BadValue(f"{code} {number!r} is no whole number")
+    return int(number)
+
+
+@lru_cache(16)  # a gas meter is read once in five minutes, or once an hour
+def utc(stamp: str, zone: timedelta) -> str:
+    """A time and its season, ``170102192002W``; "" where it has none."""
+    if stamp[-1:] not in ("W", "S") or not TIME.fullmatch(stamp):
+        return ""
+    try:
+        moment = datetime.fromisoformat(
+            f"20{stamp[:2]}-{stamp[2:4]}-{stamp[4:6]}T{stamp[6:8]}:{stamp[8:10]}:{stamp[10:12]}"
+        )
+    except ValueError:
+        raise BadValue(f"time {stamp}") from None
+    return f"{(moment - zone - timedelta(hours=stamp[-1] == 'S')).isoformat()}.000Z"
+
+
+def text(octets: str) -> str:
+    """What hexadecimal octets say, where they say something; else they themselves."""
+    try:
+        said = bytes.fromhex(octets).decode("ascii")
+    except ValueError:
+        return octets.strip()
+    return said.strip() if said.isprintable() else octets
+
+
+class Emulator:
+    """A house with three phases and a meter of each kind.  A telegram in ten seconds."""
+
+    def __init__(self, lines: Callable[[float, str], Iterator[str]], sealed: bool) -> None:
+        self.lines, self.sealed = lines, sealed
+        self.age = self.waited = 0.0
+
+    def receive(self, data: bytes) -> bytes:
+        return b""
+
+    def tick(self, seconds: float) -> bytes:
+        said, self.waited = b"", self.waited + seconds
+        while self.waited >= 10.0:
+            self.waited, self.age = self.waited - 10.0, self.age + 10.0
+            now = f"{datetime(2026, 11, 20, 18) + timedelta(seconds=self.age):%y%m%d%H%M%S}"
+            body = "\r\n".join(("/GWY5\\EMULATED", "", *self.lines(self.age, now), "!")).encode()
+            said += body + (b"%04X\r\n" % CRCS[0](body) if self.sealed else b"\r\n")
+        return said
+
+
+def registers(age: float, form: str) -> Iterator[str]:
+    """Two kilowatts drawn, at two tariffs."""
+    for way in (1, 2):
+        for tariff in (1, 2):
+            yield f"1-0:{way}.8.{tariff}({4000 * tariff + 2 * age / 3600:{form}}*kWh)"
+
+
+def old(age: float, now: str) -> Iterator[str]:
+    yield "0-0:96.1.1(4757593030303031)"
+    yield from registers(age, "09.3f")
+    yield "0-0:96.14.0(0002)"
+    yield f"1-0:1.7.0({sway(age, 2, 1.5):07.2f}*kW)\r\n1-0:2.7.0(0000.00*kW)"
+    yield "0-0:17.0.0(0999.00*kW)\r\n0-0:96.3.10(1)\r\n0-0:96.13.0(476F6F64206461792E)\r\n0-1:24.1.0(3)"
+    yield f"0-1:96.1.0(4757593030303032)\r\n0-1:24.3.0({now[:8]}0000)(00)(60)(1)(0-1:24.2.1)(m3)\r\n(00124.477)"
+
+
+def new(age: float, now: str) -> Iterator[str]:
+    draw = sway(age, 2, 1.5)
+    yield f"1-3:0.2.8(50)\r\n0-0:1.0.0({now}W)\r\n0-0:96.1.1(4757593030303031)"
+    yield from registers(age, "010.3f")
+    yield from (f"1-0:{way}.8.{tariff}({8000 + age / 1800:010.3f}*kWh)" for way in (1, 2) for tariff in (0, 3, 4))
+    yield from (f"1-0:{c}.8.0(000123.456*kvarh)" for c in range(3, 9))
+    yield "1-0:15.8.0(012345.678*kWh)\r\n0-0:96.14.0(0002)"
+    for at, part in ((0, 1.0), (20, 0.5), (40, 0.3), (60, 0.2)):
+        for c, unit in ((1, "kW"), (2, "kW"), (3, "kvar"), (4, "kvar"), (9, "kVA"), (10, "kVA")):
+            yield f"1-0:{at + c}.7.0({draw * part * (c % 2):06.3f}*{unit})"
+        yield f"1-0:{at + 13}.7.0(0.{950 + at})"
+    yield from (f"1-0:{c}.7.0(00.042*kvar)" for c in range(5, 9))
+    yield f"1-0:15.7.0({draw:06.3f}*kW)\r\n1-0:16.7.0({draw:06.3f}*kW)\r\n1-0:1.4.0({draw:06.3f}*kW)\r\n1-0:1.6.0({now}W)(05.123*kW)"
+    yield from (
+        f"1-0:{at}.7.0({sway(age + at, 230, 3):05.1f}*V)\r\n1-0:{at - 1}.7.0({draw:06.2f}*A)" for at in (32, 52, 72)
+    )
+    yield from (f"1-0:{at}.4.0(999*A)" for at in (31, 51, 71))
+    yield "1-0:91.7.0(000.03*A)\r\n1-0:14.7.0(50.01*Hz)"
+    yield "0-0:17.0.0(999.9*kW)\r\n1-0:17.0.0(063*A)\r\n1-1:17.0.0(027.6*kVA)"
+    yield "0-0:96.3.10(1)\r\n0-0:96.13.0(476F6F64206461792E)"
+    yield from (f"{code}(00003)" for code in COUNTS)
+    for channel, (kind, unit) in enumerate(
+        zip((3, 7, 6, 4, 10, 2), ("m3", "m3", "m3", "GJ", "GJ", "kWh"), strict=True), 1
+    ):
+        yield f"0-{channel}:24.1.0({kind:03d})\r\n0-{channel}:96.1.0(475759303030303{channel})"
+        yield f"0-{channel}:24.2.1({now[:9]}000W)({100 * channel + age / 1e5:09.3f}*{unit})"
+
+
+def row(
+    name: str,
+    title: str,
+    link: Serial,
+    quantities: tuple[Quantity, ...],
+    speaks: Callable[[], Emulator],
+    more: str = "",
+) -> Driver[Settings]:
+    return Driver(
+        name=name,
+        title=title,
+        link=link,
+        quantities=quantities,
+        period=10.0,
+        settings=Settings,
+        device=partial(DSMR, frozenset(quantities)),
+        emulator=speaks,
+        documentation=(__doc__ or "") + more,
+    )
+
+
+UNSEALED = """
+In versions 2.2 and 3 there is no checksum: what is refused is a line that is none, and a number that has lost a digit.
+"""
+
+DRIVER = (
+    row("dsmr", "Smart meter, P1 port (DSMR 4 and 5)", Serial(115_200), OLD + NEW, partial(Emulator, new, True)),
+    row(
+        "dsmr3",
+        "Smart meter, P1 port (DSMR 2.2 and 3)",
+        Serial(9600, "E", bits=7),
+        OLD,
+        partial(Emulator, old, False),
+        UNSEALED,
+    ),
+)

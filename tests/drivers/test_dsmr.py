@@ -1,0 +1,382 @@
+"""P1: telegrams of every version as others published them, and what spoils one.
+
+Telegrams: dsmr_parser, test/example_telegrams.py (MIT); lines of Belgian, Luxembourgish and Hungarian ones as their
+owners published them; the capture is dsmr_parser's, with what it makes of it beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers.api import BadFrame, BadValue, DeviceError, Feeds
+from drivers.codec.p1 import CRCS, LONGEST
+from drivers.dsmr import DRIVER
+
+ROWS = {row.name: row for row in DRIVER}
+CORPUS = Path(__file__).parents[1] / "corpus" / "dsmr"
+V5 = (CORPUS / "v5.telegram").read_bytes()
+
+
+def events(*chunks: bytes, name: str = "dsmr", **settings: Any) -> list[Any]:
+    """What comes out: samples by the names of their quantities, errors as they are."""
+    device = ROWS[name].device(ROWS[name].settings(**settings))
+    assert isinstance(device, Feeds)
+    found = [event for chunk in chunks for event in device.feed(chunk)]
+    return [event if isinstance(event, DeviceError) else {q.name: v for q, v in event.items()} for event in found]
+
+
+def text(*lines: str, seal: str | None = None) -> bytes:
+    """A telegram of *lines*, sealed as it should be unless *seal* says how."""
+    body = "\r\n".join((r"/ISk5\2MT382-1000", "", *lines, "!")).encode()
+    return body + (f"{CRCS[0](body):04X}" if seal is None else seal).encode() + b"\r\n"
+
+
+def said(*lines: str) -> Any:
+    (sample,) = events(text("1-0:1.7.0(00.001*kW)", *lines))
+    assert sample.pop("power_import") == 1
+    return sample
+
+
+def test_capture() -> None:
+    """Each value against that of dsmr_parser, which has kW and local time."""
+    (sample,) = events(V5)
+    expected = json.loads((CORPUS / "v5.expect.json").read_text())
+    names = {
+        **{"ELECTRICITY_USED_TARIFF_1": "energy_import_t1", "ELECTRICITY_USED_TARIFF_2": "energy_import_t2"},
+        **{"ELECTRICITY_DELIVERED_TARIFF_1": "energy_export_t1", "ELECTRICITY_DELIVERED_TARIFF_2": "energy_export_t2"},
+        **{"CURRENT_ELECTRICITY_USAGE": "power_import", "CURRENT_ELECTRICITY_DELIVERY": "power_export"},
+        **{"LONG_POWER_FAILURE_COUNT": "count_long_failures", "SHORT_POWER_FAILURE_COUNT": "count_failures"},
+        **{f"VOLTAGE_{kind}_L{n}_COUNT": f"count_{kind.lower()}s_l{n}" for kind in ("SAG", "SWELL") for n in (1, 2, 3)},
+        **{f"INSTANTANEOUS_VOLTAGE_L{n}": f"voltage_l{n}" for n in (1, 2, 3)},
+        **{f"INSTANTANEOUS_CURRENT_L{n}": f"current_l{n}" for n in (1, 2, 3)},
+        **{f"INSTANTANEOUS_ACTIVE_POWER_L{n}_POSITIVE": f"power_import_l{n}" for n in (1, 2, 3)},
+        **{f"INSTANTANEOUS_ACTIVE_POWER_L{n}_NEGATIVE": f"power_export_l{n}" for n in (1, 2, 3)},
+    }
+    for name, ours in names.items():
+        value = expected[name]["value"]
+        assert sample.pop(ours) == (value * 1000 if expected[name]["unit"] == "kW" else value), name
+    gas = expected["MBUS_DEVICES"][0]["MBUS_METER_READING"]
+    assert sample == {
+        "time": expected["P1_MESSAGE_TIMESTAMP"]["value"].replace("+00:00", ".000Z"),
+        "serial": bytes.fromhex(expected["EQUIPMENT_IDENTIFIER"]["value"]).decode(),
+        "tariff": expected["ELECTRICITY_ACTIVE_TARIFF"]["value"],
+        "volume_gas": gas["value"],
+        "time_gas": gas["datetime"].replace("+00:00", ".000Z"),
+        "serial_gas": "2222ABCD123456789",
+    }
+
+
+V2 = rb"""/ISk5\2MT382-1004
+
+0-0:96.1.1(00000000000000)
+1-0:1.8.1(00001.001*kWh)
+1-0:1.8.2(00001.002*kWh)
+1-0:2.8.1(00001.003*kWh)
+1-0:2.8.2(00001.004*kWh)
+0-0:96.14.0(0001)
+1-0:1.7.0(0001.01*kW)
+1-0:2.7.0(0000.00*kW)
+0-0:17.0.0(0999.00*kW)
+0-0:96.3.10(1)
+0-0:96.13.1()
+0-0:96.13.0()
+0-1:24.1.0(3)
+0-1:96.1.0(000000000000)
+0-1:24.3.0(161107190000)(00)(60)(1)(0-1:24.2.1)(m3)
+(00001.005)
+0-1:24.4.0(1)
+!
+""".replace(b"\n", b"\r\n")
+V2_SAYS = {
+    **{"serial": "00000000000000", "energy_import_t1": 1.001, "energy_import_t2": 1.002, "energy_export_t1": 1.003},
+    **{"energy_export_t2": 1.004, "tariff": "0001", "power_import": 1010, "power_export": 0, "power_limit": 999_000},
+    **{"state_breaker": True, "volume_gas": 1.005, "serial_gas": "000000000000"},
+}
+
+
+def test_version_2_2() -> None:
+    assert events(V2, name="dsmr3") == [V2_SAYS]
+
+
+def test_version_2_2_of_seven_bits_read_as_eight() -> None:
+    even = bytes(byte | 0x80 * (byte.bit_count() % 2) for byte in V2)
+    assert events(even, name="dsmr3") == [V2_SAYS]
+    spoilt = even.replace(b"\xb1", b"\xb0", 1)  # a 1 that lost a bit
+    assert even != spoilt and [type(event) for event in events(spoilt, name="dsmr3")] == [BadFrame]
+
+
+def test_version_3() -> None:
+    telegram = (
+        V2.replace(b"0001.01*kW", b"001.19*kW")
+        .replace(b"0000.00*kW", b"000.00*kW")
+        .replace(b"(0999.00*kW)", b"(016*A)")
+    )
+    assert events(telegram.replace(b"(3)", b"(03)"), name="dsmr3") == [
+        {key: value for key, value in V2_SAYS.items() if key != "power_limit"} | {"power_import": 1190}
+    ]
+    assert events(telegram)[0]["current_limit"] == 16  # `dsmr` has all, whatever the version
+
+
+SAGEMCOM = rb"""/EST5\253710000_A
+
+1-3:0.2.8(50)
+0-0:1.0.0(221006155014S)
+1-0:1.8.0(006545766*Wh)
+1-0:1.8.1(005017120*Wh)
+1-0:1.8.2(001528646*Wh)
+1-0:1.7.0(000000286*W)
+1-0:2.8.0(000000058*Wh)
+1-0:2.8.1(000000000*Wh)
+1-0:2.8.2(000000058*Wh)
+1-0:2.7.0(000000000*W)
+1-0:3.8.0(000000747*varh)
+1-0:3.8.1(000000000*varh)
+1-0:3.8.2(000000747*varh)
+1-0:3.7.0(000000000*var)
+1-0:4.8.0(003897726*varh)
+1-0:4.8.1(002692848*varh)
+1-0:4.8.2(001204878*varh)
+1-0:4.7.0(000000166*var)
+!7EF9
+""".replace(b"\n", b"\r\n")
+
+
+def test_austria_has_other_units() -> None:
+    (sample,) = events(SAGEMCOM)
+    assert sample == {
+        **{"time": "2022-10-06T13:50:14.000Z", "energy_import": 6545.766, "energy_import_t1": 5017.12},
+        **{"energy_import_t2": 1528.646, "energy_export": 0.058, "energy_export_t1": 0, "energy_export_t2": 0.058},
+        **{"power_import": 286, "power_export": 0, "reactive_energy_import": 0.747, "reactive_energy_export": 3897.726},
+        **{"reactive_power_import": 0, "reactive_power_export": 166},
+    }
+
+
+def test_belgium() -> None:
+    lines = (
+        *("0-0:96.1.4(50217)", "0-0:96.1.1(3153414733313030373736353933)", "0-0:1.0.0(200512135409S)"),
+        *("1-0:1.4.0(02.351*kW)", "1-0:1.6.0(200509134558S)(02.589*kW)"),
+        "0-0:98.1.0(2)(1-0:1.6.0)(1-0:1.6.0)(200501000000S)(200423192538S)(03.695*kW)(200401000000S)(200305122139S)(05.980*kW)",
+        *("0-0:96.3.10(2)", "0-0:17.0.0(999.9*kW)", "1-0:31.4.0(999*A)", "0-0:96.13.0(48692C20796F75)"),
+        *("0-1:24.1.0(003)", "0-1:96.1.1(37464C4F32313139303333373333)", "0-1:24.4.0(1)"),
+        *("0-1:24.2.3(200512134558S)(00112.384*m3)", "0-2:24.1.0(007)", "0-2:96.1.1(3853414731323334353637383930)"),
+        "0-2:24.2.1(200512134558S)(00872.234*m3)",
+    )
+    assert said(*lines) == {
+        **{"serial": "1SAG3100776593", "time": "2020-05-12T11:54:09.000Z", "power_demand": 2351, "message": "Hi, you"},
+        **{"power_demand_max": 2589, "state_breaker": False, "power_limit": 999_900, "current_limit_l1": 999},
+        **{"volume_gas": 112.384, "time_gas": "2020-05-12T11:45:58.000Z", "serial_gas": "7FLO2119033733"},
+        **{"volume_water": 872.234, "time_water": "2020-05-12T11:45:58.000Z", "serial_water": "8SAG1234567890"},
+    }
+
+
+def test_luxembourg() -> None:
+    lines = ("0-0:42.0.0(53414731303330373030303132373031)", "1-0:1.8.0(000273.764*kWh)", "1-0:2.8.0(112743.030*kWh)")
+    more = (
+        "1-0:3.8.0(000462.590*kvarh)",
+        "0-0:17.0.0(027.6*kVA)",
+        "1-0:10.7.0(00.913*kVA)",
+        "1-1:31.4.0(040*A)(-040*A)",
+    )
+    phases = ("0-1:96.3.10(0)", "1-0:24.7.0(00.154*kvar)", "0-0:96.13.2()", "0-0:96.7.21(01067)")
+    assert said(*lines, *more, *phases) == {
+        **{"serial": "SAG1030700012701", "energy_import": 273.764, "energy_export": 112743.03, "current_limit_l1": 40},
+        **{"reactive_energy_import": 462.59, "apparent_power_limit": 27600, "apparent_power_export": 913},
+        **{"reactive_power_export_l1": 154, "count_failures": 1067},
+    }
+
+
+def test_hungary() -> None:
+    lines = (
+        *("0-0:42.0.0(53414733303832323030303032313630)", "0-0:96.1.0(383930303832323030303032313630)"),
+        *("1-0:1.8.3(000000.001*kWh)", "1-0:8.8.0(000143.346*kvarh)", "1-0:15.8.0(000800.817*kWh )"),
+        *("1-0:14.7.0(50.00*Hz)", "1-0:7.7.0(00.504*kvar)", "1-0:51.4.0(200.00*A)", "1-0:33.7.0(0.542)"),
+        "0-0:98.1.0(230701000000S)(000040.777*kWh)(000008.950*kWh)",
+    )
+    assert said(*lines) == {
+        **{
+            "serial": "890082200002160",
+            "energy_import_t3": 0.001,
+            "reactive_energy_q4": 143.346,
+            "energy_total": 800.817,
+        },
+        **{"frequency": 50, "reactive_power_q3": 504, "current_limit_l2": 200, "power_factor_l1": 0.542},
+    }
+
+
+def test_hungary_a_factor_that_is_none_costs_nothing_else() -> None:
+    bad, sample = events(text("1-0:13.7.0(4.556)", "1-0:33.7.0(0.556)"))
+    assert isinstance(bad, BadValue) and str(bad) == "power_factor 4.556  not in -1..1"
+    assert sample == {"power_factor_l1": 0.556}
+
+
+def test_hungary_sealed_with_x25_and_with_last_month_under_the_same_codes() -> None:
+    body = b"/HLY5/D545"  # a meter that begins anew within a message: the first is torn
+    telegram = text(
+        "1-0:1.8.0(00003668.743*kWh)", "0-0:98.1.0", "(", "1-0:1.8.0(00001111.000*kWh)", "1-0:1.8.1(1*kWh)", ")"
+    )
+    telegram = telegram[: telegram.index(b"!") + 1]
+    sealed = telegram + b"%04X\r\n" % CRCS[1](telegram)
+    bad, sample = events(body + sealed)[-2:]
+    assert isinstance(bad, BadFrame) and sample == {"energy_import": 3668.743}
+
+
+Q3D = (
+    rb"""/ESY5Q3DB1024 V3.04
+
+1-0:0.0.0*255(0272031312565)
+1-0:1.8.0*255(00052185.7825309*kWh)
+1-0:2.8.0*255(00019949.3221493*kWh)
+1-0:21.7.0*255(000747.85*W)
+1-0:41.7.0*255(000737.28*W)
+1-0:61.7.0*255(000639.73*W)
+1-0:1.7.0*255(002124.86*W)
+1-0:96.5.5*255(80)
+0-0:96.1.255*255(1ESY1313002565)
+!
+  25803103
+""".replace(b"\n", b"\r\n")
+    + b"\xff" * 33
+    + b"\r\n"
+)
+
+
+def test_easymeter_and_what_its_adapter_adds() -> None:
+    sample = {
+        **{"serial": "1ESY1313002565", "energy_import": 52185.7825309, "energy_export": 19949.3221493},
+        **{"power_import_l1": 747.85, "power_import_l2": 737.28, "power_import_l3": 639.73, "power_import": 2124.86},
+    }
+    assert events(Q3D * 3) == [sample] * 3
+
+
+# Meters on channels
+
+
+GAS = ("0-1:24.1.0(003)", "0-1:24.2.1(201120180000W)(00010.000*m3)", "0-2:24.1.0(003)")
+
+
+def test_of_two_gas_meters_the_one_read_last() -> None:
+    older, newer = "0-2:24.2.1(190101180000W)(00999.000*m3)", "0-2:24.2.1(201120190000W)(00020.000*m3)"
+    assert said(*GAS, newer) == {"volume_gas": 20, "time_gas": "2020-11-20T18:00:00.000Z"}
+    assert said(*GAS, older) == said(*GAS) == {"volume_gas": 10, "time_gas": "2020-11-20T17:00:00.000Z"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "0-1:24.2.1(632525252525W)(00000.000*m3)",
+        "0-1:24.2.1(632525252525S)(00000.000)",
+        "0-1:24.2.1(700101010000W)(00000000)",
+        "0-1:24.2.1(000101000000W)(00000.000*m3)",
+        "0-1:24.2.1()()",
+        "0-1:24.2.1()",
+        "0-1:24.3.0(000101000000)(00)(60)(1)(0-1:24.2.1)(m3)\r\n()",
+    ],
+)
+def test_a_meter_that_was_never_read_has_no_reading(line: str) -> None:
+    assert said("0-1:24.1.0(003)", line) == {}
+    assert said("0-1:24.1.0(003)", "0-1:24.2.1(201120180000W)(00010.000*m3)")
+
+
+def test_heat_is_told_in_kilowatt_hours() -> None:
+    assert said("0-3:24.1.0(012)", "0-3:24.2.1(201120180000W)(00003.600*GJ)")["energy_heat"] == pytest.approx(1000)
+
+
+def test_a_meter_whose_kind_nobody_told_is_none() -> None:
+    assert said("0-1:24.2.1(201120180000W)(00010.000*m3)") == said("0-1:24.1.0(014)", GAS[1]) == {}
+
+
+def test_time_zone_and_season() -> None:
+    line = "0-0:1.0.0(260701000000S)"
+    assert events(text(line)) == [{"time": "2026-06-30T22:00:00.000Z"}]
+    assert events(text(line), zone=0) == [{"time": "2026-06-30T23:00:00.000Z"}]
+    assert events(text("0-0:1.0.0(260701000000)")) == []  # nobody can tell
+
+
+# What is no reading
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("1-0:1.8.1(00000000)", "1.8.1 00000000 has no unit"),
+        ("1-0:32.7.0(0.5)", "32.7.0 0.5 has no unit"),
+        ("1-0:1.8.1(000001.000*V)", "1-0:1.8.1 '000001.000*V': not in that unit"),
+        ("1-0:1.7.0(xx.xxx*kW)", "import 'xx.xxx' is no number"),
+        ("1-0:1.7.0(1_0*kW)", "import '1_0' is no number"),
+        ("1-0:1.7.0(99999.999*kW)", "power_import 1e+08 W not in -1e+07..1e+07"),
+        ("0-0:96.7.21(x)", "0-0:96.7.21 'x' is no whole number"),
+        ("0-0:1.0.0(261320000000W)", "time 261320000000W"),
+        (
+            "0-1:24.1.0(003)\r\n0-1:24.2.1(201120180000W)(00010.000*kWh)",
+            "0-1:24 '00010.000*kWh': not in that unit for gas",
+        ),
+    ],
+)
+def test_a_value_that_is_none_is_refused_alone(line: str, why: str) -> None:
+    bad, sample = events(text("1-0:2.7.0(00.001*kW)", line))
+    assert isinstance(bad, BadValue) and str(bad) == why and sample == {"power_export": 1}
+
+
+def test_spoilt_torn_and_unsealed_telegrams_do_not_cost_the_next() -> None:
+    good = events(V5)
+    for bad in (
+        V5.replace(b"0230.0", b"0231.0", 1),
+        V5[:300],
+        V5.replace(b"!6EEE", b"!"),
+        V5.replace(b"!6EEE", b"!6EE"),
+        V5.replace(b"\r\n1-3:0.2.8(50)", b"").replace(b"!6EEE", b"!"),
+        b"/",
+        b"/" + b"x" * (LONGEST - 1),
+    ):
+        assert [type(event) for event in events(V5 + bad + V5)] == [dict, BadFrame, dict], bad
+        assert events(V5 + bad + V5)[::2] == good * 2
+    assert events(V5[200:] + V5) == good  # who begins to listen has lost nothing
+    assert [type(event) for event in events(V5 + V5[200:] + V5)] == [dict, BadFrame, dict]
+
+
+def test_what_is_no_telegram_at_all_is_told() -> None:
+    assert events(bytes(LONGEST - 1)) == []
+    assert [type(event) for event in events(bytes(LONGEST * 2))] == [BadFrame] * 2
+    assert events(bytes(LONGEST - 1) + V5) == events(V5)
+
+
+def test_without_a_seal_a_lost_digit_is_noticed() -> None:
+    for before, after in (
+        (b"00001.001*kWh", b"0001.001*kWh"),
+        (b"0001.01*kW", b"001.01*kW"),
+        (b"(00001.005)", b"(0001.005)"),
+        (b"1-0:1.7.0(", b"1-0:1.7.0"),
+    ):
+        assert before in V2
+        told = events(V2 + V2.replace(before, after, 1) + V2 + V2, name="dsmr3")
+        assert told[0] == told[-1] == V2_SAYS and [event for event in told[1:-1] if event != V2_SAYS], before
+        assert all(event == V2_SAYS or isinstance(event, BadFrame) for event in told)
+
+
+STREAM = V5 + b"noise!\xff\x00/" + V2 + Q3D + b"!" + V5[:99] + SAGEMCOM + V5.replace(b"6EEE", b"6EEF") + V5
+
+
+@given(st.lists(st.integers(0, len(STREAM)), max_size=20))
+def test_chunks_of_any_size(cuts: list[int]) -> None:
+    whole = list(map(str, events(STREAM)))
+    bounds = [0, *sorted(cuts), len(STREAM)]
+    assert list(map(str, events(*(STREAM[a:b] for a, b in zip(bounds, bounds[1:], strict=False))))) == whole
+    assert len(whole) > 5
+
+
+def test_byte_by_byte() -> None:
+    chunks = [STREAM[at : at + 1] for at in range(len(STREAM))]
+    assert list(map(str, events(*chunks))) == list(map(str, events(STREAM)))
+
+
+def test_what_is_kept_is_bounded() -> None:
+    device: Any = ROWS["dsmr"].device(ROWS["dsmr"].settings())
+    for data in (b"/", b"x", b"!", b"/!"):
+        for _ in range(50):
+            list(device.feed(data * 1000))
+        assert len(device.telegrams.buffer) <= LONGEST
