@@ -101,6 +101,7 @@ NAMES: Mapping[str, str] = {
     "sht41": "drivers.sht41",
     "shtc3": "drivers.shtc3",
     "si7021": "drivers.si7021",
+    "sml": "drivers.sml",
     "tmp102": "drivers.lm75",
     "tmp105": "drivers.lm75",
     "tmp117": "drivers.tables",
