@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from gateway import catalog
@@ -48,3 +51,15 @@ def test_what_was_not_chosen_has_no_table() -> None:
 def test_a_mistake_in_what_was_chosen_is_the_only_one_told() -> None:
     (mistake,) = told(SHED + 'outputs = ["c0"]\nstart = "on"\n')
     assert mistake.startswith("4: device.shed.outputs")
+
+
+def test_the_pages_example_is_right() -> None:
+    page = (Path(__file__).parents[2] / "docs/buses.md").read_text("utf-8")
+    (block,) = (
+        each for each in re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL) if "mcp23017" in each
+    )
+    assert {device.name: len(planned(device).card.quantities) for device in read(block).devices} == {
+        "greenhouse": 3,
+        "probes": 2,
+        "strips": 6,
+    }
