@@ -16,7 +16,7 @@ BENCH_NEEDS := redis-server mosquitto mosquitto_sub:mosquitto-clients gpsd upsd:
 SOURCES := pyproject.toml setup.py README.md LICENSE $(shell find drivers gateway -not -name '*.pyc' -not -name __pycache__)
 # The wheel's code is tested, not the tree's: the only path into the tree, for us and for the programs we start,
 # leads to a folder that holds a link to tests/.
-WHEEL := PYTHONPATH=$(CURDIR)/build/path PYTHONSAFEPATH=1 timeout --foreground 600
+WHEEL := PYTHONPATH=$(CURDIR)/build/path PYTHONSAFEPATH=1 timeout --foreground 1200
 PYTEST := -q --import-mode=importlib -o pythonpath=
 
 .PHONY: help demo test check test-newest test-debian13 fresh bench fuzz soak soak-daemon clean
@@ -28,7 +28,9 @@ help: ## this list
 demo: .venv/demo ## emulated devices on TCP 7600, HTTP 8080 and IRC 6667, until Ctrl-C
 	@.venv/bin/gateway demo
 
-test: check test-newest test-debian13 ## all tests, on the newest dependencies and on Debian 13's
+# Both sets at once: most tests wait for a device, a client or a clock, and leave a core to the other.
+test: check ## all tests, on the newest dependencies and on Debian 13's
+	@$(MAKE) -j2 test-newest test-debian13
 
 check: .venv/dev ## ruff, mypy, import arrows: quick
 	.venv/bin/ruff check --quiet .
