@@ -138,8 +138,6 @@ class Buckets:
     def blocks(self, series: Series, span: Span, start: int, stop: int) -> Answering[None]:
         part = Span(span.boot, start, stop, span.offset)
         for count, (first, last, number, *sums) in enumerate(blocks(self.store, series.id, part, SUMS)):
-            if count % 32 == 31:
-                yield
             key = (first + self.offset) // self.step
             if key > self.most:
                 return
@@ -147,6 +145,8 @@ class Buckets:
                 self.emit(key, Sum(span.boot, first, last, *sums))
             elif (points := whole(self.store, number, span.boot)) is not None:
                 self.cut(points, points.find(start), points.find(stop))
+            if count % 32 == 31:
+                yield  # not before: what was just found may be packed anew meanwhile
 
     def cut(self, points: Points, begin: int, end: int) -> None:
         """Spread readings over the buckets they belong to."""

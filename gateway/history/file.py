@@ -6,6 +6,7 @@ import os
 import sqlite3
 import time
 from importlib.resources import files
+from itertools import count
 from pathlib import Path
 
 from gateway.history.question import HistoryError as HistoryError
@@ -15,6 +16,10 @@ MEMORY = ":memory:"
 BUSY, READ_ONLY, IO, CORRUPT, FULL, NO_FILE = 5, 8, 10, 11, 13, 14  # sqlite.org/rescode.html
 NO_DATABASE = 26
 PAGE = 2048
+
+
+class Busy(HistoryError):
+    """Another process has the file."""
 
 
 class Damaged(HistoryError):
@@ -71,8 +76,9 @@ def told(error: sqlite3.Error, path: str) -> HistoryError:
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
     if code in (CORRUPT, NO_DATABASE) or (not code and "malformed" in str(error)):
         return Damaged(f"{path} is damaged: {error}")
+    if code == BUSY:
+        return Busy(f"{path} is in use by another process")
     words = {
-        BUSY: "is in use by another process",
         READ_ONLY: "cannot be written: the file or its file system is read-only",
         FULL: "cannot be written: the disk is full",
         IO: f"cannot be written or read: {error}",
@@ -83,7 +89,8 @@ def told(error: sqlite3.Error, path: str) -> HistoryError:
 
 def set_aside(path: str) -> str:
     """Give a damaged database another name; what can be read of it is for `gateway history repair`."""
-    aside = f"{path}.damaged-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
+    stamp = f"{path}.damaged-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
+    aside = next(name for number in count() if not os.path.exists(name := f"{stamp}-{number}" if number else stamp))
     for tail in ("", "-wal", "-shm", "-journal"):
         if os.path.exists(path + tail):
             os.replace(path + tail, aside + tail)

@@ -11,6 +11,7 @@ from gateway.history.store import Store, columns
 PLACES = ", ".join("?" * 15)
 ROWS = 100_000  # of events, and as many of deeds, that are kept
 FEW = 50  # blocks that go at once
+WEEK = 168  # hours that go at once, where there is nothing else
 
 
 def roll(store: Store, boot: int, until: int | None) -> Answering[None]:
@@ -63,7 +64,7 @@ def resume(store: Store, boot: int) -> None:
 
 def trim(store: Store, before: float | None, most: int | None) -> Answering[None]:
     """Delete readings of before *before* (Unix seconds), and the oldest while the database is larger than *most*
-    bytes.  Their hours stay."""
+    bytes.  Their hours stay, as long as there is anything else to delete."""
     if before is not None:
         for boot in sorted({*store.segments, *store.floors}):
             for start, stop in old(store, boot, round(before * 1000)):
@@ -78,10 +79,11 @@ def trim(store: Store, before: float | None, most: int | None) -> Answering[None
     while most is not None and store.size() > most:
         yield
         last = store.db.execute(f"SELECT id FROM block ORDER BY id LIMIT 1 OFFSET {FEW}").fetchone()
-        if last is None:
-            return
         with store.writing():
-            drop(store, "block<?", last[0])
+            if last is not None:
+                drop(store, "block<?", last[0])
+            elif not store.db.execute(f"DELETE FROM hour WHERE hour < {WEEK} + (SELECT min(hour) FROM hour)").rowcount:
+                return
 
 
 def old(store: Store, boot: int, before: int) -> list[tuple[int, int]]:

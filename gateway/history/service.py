@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from gateway.clock import Clock, Segment
 from gateway.history import keep
 from gateway.history.answer import answer
-from gateway.history.budget import SELDOM, Budget, Meter
+from gateway.history.budget import OFTEN, SELDOM, Budget, Meter
 from gateway.history.file import MEMORY, PAGE, Damaged, HistoryError, set_aside, told
 from gateway.history.past import deeds, events
 from gateway.history.question import Deed, Event, Page, Question
@@ -50,6 +50,9 @@ def opened(path: str | None) -> tuple[Store, str]:
 
 class Kept(Protocol):
     """What is configured: for how many seconds and bytes, and how many of them may be written in a day."""
+
+    @property
+    def path(self) -> str | None: ...
 
     @property
     def keep(self) -> float | None: ...
@@ -90,6 +93,7 @@ class History(Service):
         self.timers: dict[str, IDelayedCall] = {}
         self.busy = self.tidying = False
         self.told: dict[tuple[str, str], tuple[float, int]] = {}
+        self.listed: tuple[int, tuple[str, ...]] = 0, ()
         self.sized: tuple[Store, int] | None = None
         self.size = 0
         self.deaf: Callable[[], object] = lambda: None
@@ -114,8 +118,16 @@ class History(Service):
     def begin(self) -> None:
         self.store.begin(self.clock.boot, round(self.clock.floor * 1000))
 
-    def settle(self, kept: Kept) -> None:
-        """Take over what was configured anew.  Another path counts from the next start on."""
+    def settle(self, kept: Kept | None) -> None:
+        """Take over what was configured anew.  Another path counts from the next start on, and so does None: that
+        nothing is configured."""
+        if kept is None or (kept.path is not None and kept.path != self.path):
+            where = kept.path if kept is not None else "memory only"
+            if kept is not None or self.path is not None:
+                self.log.warn("history: it goes on {facts}; {where} counts from the next start on",
+                              facts=self.facts["history"], where=where)  # fmt: skip
+        if kept is None:
+            return
         self.keeps, self.most, self.budget.per_day = kept.keep, kept.size, kept.bytes_per_day
         self.budget.tokens = min(self.budget.tokens, self.budget.per_day)
 
@@ -226,7 +238,7 @@ class History(Service):
     def tidied(self) -> Any:
         store, now = self.store, self.clock.now()
         store.commit()
-        store.pack(everything=True)
+        store.pack(everything=self.budget.interval == OFTEN)  # blocks that grow are written again
         yield
         if store.boot > 1 and not store.rolled:
             for boot in [boot for boot in store.segments if boot < store.boot][-1:]:
@@ -263,7 +275,9 @@ class History(Service):
 
     def names(self) -> tuple[str, ...]:
         """Every name of which there ever was a reading."""
-        return tuple(sorted({series.name for series in list(self.store.series.values())}))
+        if self.listed[0] != (known := len(self.store.named)):
+            self.listed = known, tuple(sorted(list(self.store.named)))
+        return self.listed[1]
 
     # What is kept at once
 
@@ -323,15 +337,17 @@ class History(Service):
             self.log.failure("Bug in the history", failure)
         elif why != self.trouble:
             self.log.error("history: {why}; it goes on in memory", why=why)
-        damaged = failure.check(Damaged) and self.store.path != MEMORY
+        damaged, store = failure.check(Damaged), self.store
         self.trouble = why
-        if damaged and self.running:
-            self.worker.do(lambda: self.replace(set_aside(self.store.path))).addErrback(self.failed)
+        if damaged and store.path != MEMORY and self.running:
+            self.worker.do(lambda: self.replace(store)).addErrback(self.failed)
         self.tell()
 
-    def replace(self, aside: str) -> None:
+    def replace(self, old: Store) -> None:
         """On the thread: begin anew beside a damaged database, with all that is in memory."""
-        path, old = self.store.path, self.store
+        if self.store is not old:  # two failures told of the same
+            return
+        path, aside = old.path, set_aside(old.path)
         fresh, why = opened(path)
         succeed(old, fresh, blocks=False)
         self.store = fresh
@@ -351,7 +367,13 @@ class History(Service):
         fresh, why = opened(self.path)
         if fresh.path == MEMORY:
             raise HistoryError(why)
-        succeed(self.store, fresh)
+        try:
+            if fresh.boot >= self.store.boot:  # we could not know, and two boots must not have one number
+                raise HistoryError(f"{self.path} has {fresh.boot} starts, and takes over when the gateway is restarted")
+            succeed(self.store, fresh)
+        except BaseException:
+            fresh.db.close()
+            raise
         self.store.close()
         self.store = fresh
 

@@ -40,6 +40,8 @@ class Store:
         self.path = path
         self.db = connect(path)
         self.heads: dict[str, Head] = {}  # of the running boot, by name
+        self.series: dict[int, Series] = {}
+        self.named: dict[str, dict[int, Series]] = {}  # the same by name
         self.retired: list[Head] = []  # whose name has another kind of value now
         self.fresh: list[Fresh] = []  # what no commit has written yet
         self.queue: list[Statement] = []  # for the next commit
@@ -59,7 +61,8 @@ class Store:
         """What is known of series and times."""
         with self.reading():
             rows = self.db.execute("SELECT id, name, kind, unit, digits, keeps FROM series")
-            self.series = {row[0]: Series(*row) for row in rows}
+            for row in rows:
+                self.know(Series(*row))
             self.segments: dict[int, list[tuple[int, int]]] = {}  # boot -> (since, offset), in milliseconds
             for boot, since, offset in self.db.execute("SELECT * FROM segment ORDER BY boot, since"):
                 self.segments.setdefault(boot, []).append((since, offset))
@@ -144,6 +147,9 @@ class Store:
                 self.damaged += 1
                 continue
             for number, ms, seq, value, suspect in batch:
+                if number not in self.series:
+                    self.damaged += 1
+                    continue
                 if number not in heads:
                     made = self.heads[str(number)] = Head(self.series[number], None, self.boot, 0)
                     heads[number] = made, self.packed_until(number)
@@ -202,8 +208,7 @@ class Store:
         key = name, quantity.kind, quantity.unit, digits
         series = next((each for each in self.of(name) if (each.name, each.kind, each.unit, each.digits) == key), None)
         if series is None or series.keeps != lasting(keeps):
-            number = series.id if series else max(self.series, default=0) + 1
-            series = self.series[number] = Series(number, *key, lasting(keeps))
+            series = self.know(Series(series.id if series else self.next(), *key, lasting(keeps)))
             put = "INSERT INTO series VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET keeps=excluded.keeps"
             self.put(put, *(getattr(series, each) for each in ("id", "name", "kind", "unit", "digits", "keeps")))
         if old is not None and old.series.id == series.id:  # the device was made anew, and nothing changed
@@ -221,7 +226,16 @@ class Store:
 
     def of(self, name: str) -> list[Series]:
         """The series of this name."""
-        return [series for series in self.series.values() if series.name == name]
+        return list(self.named.get(name, {}).values())
+
+    def know(self, series: Series) -> Series:
+        self.series[series.id] = self.named.setdefault(series.name, {})[series.id] = series
+        return series
+
+    def next(self) -> int:
+        """The number of a new series; none is ever taken away."""
+        number = len(self.series) + 1
+        return number if number not in self.series else max(self.series) + 1
 
     def put(self, statement: str, *values: Any) -> None:
         """Have *statement* carried out with the next commit."""
@@ -263,7 +277,8 @@ class Store:
             self.lost += over
             for head in self.every():
                 head.drop(bisect_right(head.seqs, last))
-        del self.queue[: max(0, len(self.queue) - UNSAVED)]
+        if (over := len(self.queue) - UNSAVED) > 0:  # without these two no reading could be read again
+            self.queue[:over] = [each for each in self.queue[:over] if "series" in each[0] or "segment" in each[0]]
 
     def pack(self, everything: bool = False) -> None:
         """Put what is in the log into blocks: runs of ``SIZE``, or with *everything* all there is."""

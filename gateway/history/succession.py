@@ -50,8 +50,7 @@ def same(new: Store, series: Series) -> Series:
     for each in new.of(series.name):
         if (each.name, each.kind, each.unit, each.digits) == key:
             return each
-    made = Series(max(new.series, default=0) + 1, *key, series.keeps)
-    new.series[made.id] = made
+    made = new.know(Series(new.next(), *key, series.keeps))
     values = tuple(getattr(made, each) for each in ("id", "name", "kind", "unit", "digits", "keeps"))
     put = "INSERT INTO series VALUES (?, ?, ?, ?, ?, ?)"
     if new.db.in_transaction:

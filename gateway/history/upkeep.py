@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from gateway.history import offline
+from gateway.history.file import Busy
 from gateway.history.question import HistoryError
 from gateway.history.store import Store
 
@@ -16,6 +17,13 @@ from gateway.history.store import Store
 def do(what: str, path: str, file: Path | None) -> int:
     """Check the database at *path*, import *file*, or repair it from *file* or all damaged ones beside it.  The exit
     status.  Raises HistoryError and OSError."""
+    try:
+        return done(what, path, file)
+    except Busy as error:
+        raise HistoryError(f"{error}: stop the gateway first; `gateway export` asks a running one") from None
+
+
+def done(what: str, path: str, file: Path | None) -> int:
     if what == "check":
         return check(path)
     if what == "import":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import time
 from importlib.resources import files
 from pathlib import Path
 
@@ -84,6 +85,36 @@ def test_what_can_never_be_written_is_bounded(monkeypatch: pytest.MonkeyPatch) -
     assert past.all(NAME, 0, 2**33, limit=9000) == newest
 
 
+def test_what_no_reading_can_do_without_outlives_a_long_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "UNSAVED", 100)
+    past = Past(tmp_path)
+    past.store.db.execute("PRAGMA query_only=1")
+    past.set_clock(WALL)
+    past.tell(NAME, 20.0)
+    put = "INSERT INTO event (boot, ms, device, what, text, count) VALUES (1, ?, 'attic', 'NoAnswer', '', 1)"
+    for at in range(500):
+        past.store.put(put, at)
+        with pytest.raises(HistoryError, match="read-only"):
+            past.commit()
+    assert len(past.store.queue) <= 102
+    past.store.db.execute("PRAGMA query_only=0")
+    past.commit()
+    past.kill()
+    assert past.all(NAME, 0, 2**33) == past.listed(NAME, 0, 2**33) and len(past.told) == 1
+
+
+def test_a_reading_of_no_known_series_keeps_nobody_from_starting(tmp_path: Path) -> None:
+    past = Past(tmp_path)
+    past.tell(NAME, 20.0)
+    past.tell("pump.state", True)
+    past.commit()
+    past.store.db.execute("DELETE FROM series WHERE name=?", (NAME,))
+    past.kill()
+    assert len(past.all("pump.state", 0, 2**33)) == 1 and past.store.damaged == 1
+
+
 def test_a_database_in_use_is_said_so(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     code = (
@@ -106,6 +137,9 @@ def test_a_damaged_file_is_set_aside_and_not_deleted(tmp_path: Path) -> None:
     aside = Path(set_aside(str(path)))
     assert aside.name.startswith("h.db.damaged-") and aside.read_bytes() == b"no database at all" * 500
     Store(str(path)).close()
+    path.write_bytes(b"and again")
+    second = Path(set_aside(str(path)))  # within the same second
+    assert second.read_bytes() == b"and again" and aside.read_bytes() == b"no database at all" * 500
 
 
 def test_a_folder_that_cannot_be_is_said_so(tmp_path: Path) -> None:
@@ -236,3 +270,29 @@ def test_no_hour_is_made_of_what_is_in_no_block_yet() -> None:
     past.roll()
     found = past.all(NAME, 0, 2**33, step=7200, aggregate="count")
     assert sum(value for _, value in found) == 13
+
+
+def test_where_there_are_only_hours_the_oldest_of_them_go() -> None:
+    past = Past()
+    past.set_clock(WALL)
+    for at in range(1000):
+        past.tell(NAME, float(at), 3_600_000)
+    past.commit()
+    past.store.pack(everything=True)
+    past.roll()
+    before = past.store.size()
+    done(trim(past.store, None, before // 2))
+    ((least, count),) = past.store.db.execute("SELECT min(hour), count(*) FROM hour").fetchall()
+    assert past.store.size() <= before // 2 and 0 < count < 900
+    assert least > WALL // 3600
+
+
+def test_ten_thousand_series_are_told_apart_in_no_time() -> None:
+    past = Past()
+    past.set_clock(WALL)
+    began = time.thread_time()
+    for number in range(10_000):
+        past.tell(f"room{number}.temperature", 20.0, 1)
+    assert time.thread_time() - began < 1
+    past.commit()
+    assert past.all("room7777.temperature", 0, 2**33) == past.listed("room7777.temperature", 0, 2**33)
