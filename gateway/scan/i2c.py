@@ -82,6 +82,13 @@ def upstream(roots: Roots, name: str) -> list[int]:
     return [int(number) for number in re.findall(r"/i2c-(\d+)(?=/)", real)]
 
 
+def drivers(rows: Iterable[Driver[Any]], address: int) -> Iterator[tuple[int, str]]:
+    """Those of a chip at *address*, each with how many more addresses it may have: the fewer, the likelier."""
+    for row in rows:
+        if isinstance(row.link, I2C) and address in row.link.addresses:
+            yield len(row.link.addresses), row.name
+
+
 def chips(roots: Roots, number: int, bus: Any, rows: Iterable[Driver[Any]]) -> Iterator[tuple[int, Found]]:
     """What answers, by its address."""
     for address in ADDRESSES:
@@ -97,7 +104,7 @@ def chips(roots: Roots, number: int, bus: Any, rows: Iterable[Driver[Any]]) -> I
                 yield address, Found(kind="chip", place=place, about="timed out: something holds the bus")
                 return
             continue
-        likely = tuple(row.name for row in rows if isinstance(row.link, I2C) and address in row.link.addresses)
+        likely = tuple(name for _, name in sorted(drivers(rows, address)))
         mux = (
             f'a multiplexer? Its channel 0 is bus = "i2c:{number}/{address:#04x}/0"' if address in MULTIPLEXERS else ""
         )

@@ -124,6 +124,7 @@ def test_chips_by_address_with_their_drivers_and_configuration(board: Board) -> 
     assert (stranger.place, stranger.drivers) == ("i2c:1 0x09", ())
     assert first.place == "i2c:1 0x44" and "sht31" in first.drivers
     assert first.config == {"bus": "i2c:1", "address": 0x44}
+    assert first.drivers.index("sht31") < first.drivers.index("ina219") < first.drivers.index("pca9685")  # 2, 16, 55
     assert {"bme280", "bmp280"} <= set(second.drivers) and 'bus = "i2c:1/0x76/0"' in second.about
 
 
