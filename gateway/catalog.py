@@ -107,10 +107,10 @@ NAMES: Mapping[str, str] = {
     "tmp117": "drivers.tables",
     "tmp75": "drivers.lm75",
     "tsl2591": "drivers.tsl2591",
+    "ublox": "drivers.gps",
     "veml7700": "drivers.veml7700",
     "ws90": "drivers.tables",
 }
-    "ublox": "drivers.gps",
 
 
 class BrokenTable(ValueError):
