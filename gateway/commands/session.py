@@ -29,6 +29,7 @@ CODES = {
     "BadFrame": "bad-frame",
     "BadValue": "bad-value",
     "WrongDevice": "wrong-device",
+    "Locked": "locked",
 }
 CHANGES = frozenset(("set", "delete", "clear"))  # what the audit trail has
 WORDS: dict[str, Callable[..., Answer | Deferred[Answer]]] = {

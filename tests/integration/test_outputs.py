@@ -100,7 +100,7 @@ def test_a_client_that_dies_and_a_door_that_opens(tmp_path: Path) -> None:
     text = config(pump={"driver": "relay", "line": "gpio:GPIO17", "renew": "1s", "only_if": "manual.door"})
     with running(tmp_path, text, board=True) as daemon, daemon.client() as client:
         daemon.reaches("pump", "running")
-        with pytest.raises(GatewayError, match="device pump.state stays off: manual.door has no value"):
+        with pytest.raises(GatewayError, match="locked pump.state stays off: manual.door has no value"):
             client.ask("set pump.state on")
         client.ask("set door on")
         for _ in range(4):

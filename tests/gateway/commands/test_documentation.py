@@ -78,4 +78,4 @@ def test_every_error_is_on_the_page() -> None:
     codes = set(re.findall(r'(?<!-)ERR ([a-z-]+) |CommandError\(\s*"([a-z-]+)"', source))
     words = {word for pair in codes for word in pair if word} | {"no-answer", "bad-frame", "bad-value", "wrong-device"}
     listed = set(re.findall(r"`([a-z-]+)`", PAGE.rpartition("| ERR |")[2]))
-    assert len(words) > 10 and words | {"device"} == listed
+    assert len(words) > 10 and words | {"device", "locked"} == listed
