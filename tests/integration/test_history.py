@@ -53,6 +53,8 @@ def test_what_is_exported_comes_back(tmp_path: Path) -> None:
     assert said(tmp_path, "history", "import", file, *config).stdout == "0 readings imported\n"
     with running(other, TEXT.format(path=other / "history.db"), "--emulate") as daemon:
         assert daemon.facts()["boot"] == "3"
+        busy = said(tmp_path, "history", "check", *config, status=1).stderr
+        assert "history.db is in use by another process: stop the gateway first" in busy
         again = other / "again.json"
         said(tmp_path, "export", "--json", "-o", again, "--port", daemon.port)
     assert [json.loads(line) for line in again.read_text().splitlines() if json.loads(line)["boot"] < 3] == lines

@@ -13,7 +13,6 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock as Time
 from twisted.python.failure import Failure
-from twisted.python.failure import Failure
 
 from drivers.api import Quantity
 from gateway.clock import Clock
@@ -194,47 +193,6 @@ def test_two_failures_that_tell_of_one_damage_set_one_file_aside(house: House, t
     house.settle()
     assert len(house.values()) == 3
     assert len(list(tmp_path.glob("h.db.damaged-*[0-9]"))) == 1
-
-
-def test_two_boots_never_have_one_number(tmp_path: Path) -> None:
-    """A database with starts of its own that could not be opened at first: this start is one of its numbers."""
-    path = str(tmp_path / "h.db")
-    for _ in range(2):
-        house = House(path)
-        house.clock.set(WALL)
-        house.tell(2)
-        house.close()
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
-    house = House(path)
-    house.tell(5)
-    other.close()
-    house.reactor.advance(service.AGAIN)
-    house.reactor.until(lambda: "takes over when the gateway is restarted" in house.history.facts["history"])
-    assert house.history.store.path == MEMORY and len(house.values()) == 5
-    house.close()
-    again = House(path)  # nothing of ours holds the file
-    assert again.history.store.path == path and again.clock.boot == 3
-    again.close()
-
-
-def test_a_table_that_is_taken_away_deletes_nothing(house: House) -> None:
-    house.history.keeps, most = 1000.0, house.history.most
-    house.history.settle(None)
-    assert (house.history.keeps, house.history.most) == (1000.0, most)
-
-
-def test_two_failures_that_tell_of_one_damage_set_one_file_aside(house: House, tmp_path: Path) -> None:
-    house.clock.set(WALL)
-    house.tell(3)
-    house.settle()
-    old = house.history.store
-    for _ in range(2):
-        house.history.failed(Failure(Damaged("it is damaged")))
-    house.reactor.until(lambda: house.history.store is not old)
-    house.settle()
-    assert len(house.values()) == 3
-    assert len([each for each in tmp_path.iterdir() if each.name.startswith("h.db.damaged-")]) == 1
 
 
 def test_two_boots_never_have_one_number(tmp_path: Path) -> None:

@@ -188,6 +188,45 @@ def test_every_earlier_schema_is_brought_up(version: int, tmp_path: Path) -> Non
     assert opened.db.execute("SELECT what FROM event").fetchall() == [("lost",)]
 
 
+@pytest.mark.parametrize("good", [True, False])
+def test_an_upgrade_keeps_every_reading_or_changes_nothing(
+    good: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A next schema that rewrites the blocks' table, over a file with blocks and a log that nobody packed."""
+    past = Past(tmp_path)
+    past.set_clock(WALL)
+    for at in range(SIZE + 500):
+        past.tell(NAME, at / 7)
+        past.tell("pump.note", f"number {at % 7}")
+    past.commit()
+    past.store.pack()
+    past.tell(NAME, 1.0)
+    past.commit()
+    later = tmp_path / "schema"
+    later.mkdir()
+    rewriting = (
+        "ALTER TABLE block RENAME TO before;\n"
+        "CREATE TABLE block (id INTEGER PRIMARY KEY, series INTEGER, boot INTEGER, data BLOB);\n"
+        "INSERT INTO block SELECT id, series, boot, data FROM before;\nDROP TABLE before;\n"
+    )
+    (later / f"{VERSION + 1}.sql").write_text(rewriting + ("" if good else "INSERT INTO nowhere VALUES (1);\n"))
+    with monkeypatch.context() as patch:
+        patch.setattr(file, "VERSION", VERSION + 1)
+        patch.setattr(file, "files", lambda package: tmp_path)
+        if good:
+            past.kill()
+        else:
+            past.store.db.close()
+            with pytest.raises(HistoryError, match="no such table: nowhere"):
+                Store(past.store.path)
+    if not good:
+        past.store = Store(str(tmp_path / "0.db"))
+    assert past.store.db.execute("PRAGMA user_version").fetchone() == (VERSION + good,)
+    for name in (NAME, "pump.note"):
+        assert past.all(name, 0, 2**33) == past.listed(name, 0, 2**33)
+    assert past.store.db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
 def test_blocks_of_a_slow_series_grow() -> None:
     past = Past()
     past.set_clock(WALL)
