@@ -10,7 +10,7 @@ DEV_EXTRAS := [tls,ssh,gpio,test,dev]
 # Programs of the tests and of the benchmarks, as COMMAND:PACKAGE.
 TEST_NEEDS := nc.openbsd:netcat-openbsd curl irssi weechat-headless \
 	/usr/lib/*/weechat/plugins/fifo.so:weechat-plugins /usr/lib/*/faketime/libfaketime.so.1:libfaketime tmux chromium chromedriver:chromium-driver \
-	mbpoll socat redis-server redis-cli:redis-tools node:nodejs npm /usr/bin/promtool:prometheus
+	mbpoll socat gpsdecode:gpsd-clients redis-server redis-cli:redis-tools node:nodejs npm /usr/bin/promtool:prometheus
 BENCH_NEEDS := redis-server mosquitto mosquitto_sub:mosquitto-clients gpsd upsd:nut-server influxd:influxdb victoria-metrics strace
 # Folders too, whose date tells of a file taken away.
 SOURCES := pyproject.toml setup.py README.md LICENSE $(shell find drivers gateway -not -name '*.pyc' -not -name __pycache__)

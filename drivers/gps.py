@@ -111,8 +111,10 @@ class Epoch:
         if said.valid is not None:
             self.valid = said.valid and self.valid is not False  # one doubt is enough
 
-    def complete(self) -> bool:
-        return b"RMC" in self.parts and (b"GGA" in self.parts or b"GNS" in self.parts)
+    def complete(self, usual: set[bytes]) -> bool:
+        """Whether nothing of use is to come, or nothing at all where a receiver says less: *usual* is what it does."""
+        known = b"RMC" in self.parts and (b"GGA" in self.parts or b"GNS" in self.parts)
+        return known or (self.valid is not None and usual == self.names)
 
 
 class GPS:
@@ -125,6 +127,7 @@ class GPS:
         self.passed = 0  # by the sentences when the sky was last looked at
         self.rest = 0  # GSV still to be left out
         self.ubx_life = 0
+        self.usual, self.former = set[bytes](), set[bytes]()  # what the last two epochs were made of, and the last
         self.day: date | None = None  # as last told, carried on by the time of day
         self.at = 0  # milliseconds into it
         self.dimensions, self.gsa_life = 0, 0
@@ -156,16 +159,16 @@ class GPS:
             elif (read := SENTENCES.get(body[2:6])) and body[:1] != nmea.PROPRIETARY:
                 try:
                     said = read(body.split(b","))
-                    sample = self.take(body[:5], said)
+                    samples = self.take(body[:5], said)
                 except (ValueError, IndexError):
                     yield BadValue(f"unreadable field in ${body.decode()}")
                 except BadValue as bad:
                     yield bad
                 else:
-                    if sample and not self.ubx_life:
-                        yield sample
-                    elif sample:
-                        self.ubx_life -= 1
+                    for sample in samples:
+                        if sample and not self.ubx_life:
+                            yield sample
+                        self.ubx_life = max(self.ubx_life - 1, 0)
 
     def solve(self, found: ubx.Solution) -> Sample | DeviceError:
         """What an instant told in UBX comes to."""
@@ -192,22 +195,24 @@ class GPS:
             self.rest, self.sky = GSV_REST * self.sky.size - 1, InView()
         return None
 
-    def take(self, name: bytes, said: Said | int) -> Sample | None:
-        """Add what was said, and give the sample of the epoch that this ended or completed."""
+    def take(self, name: bytes, said: Said | int) -> tuple[Sample, ...]:
+        """Add what was said, and give the samples of the epochs that this ended and completed."""
         if isinstance(said, int):
             self.dimension(said)
-            return None
-        ended = None
+            return ()
+        ended: tuple[Sample, ...] = ()
         if self.epoch.ends(name, said):
-            ended = None if self.epoch.told else self.sample()
+            ended = () if self.epoch.told else (self.sample(),)
+            self.usual = self.epoch.names if self.epoch.names == self.former else set()
+            self.former = self.epoch.names
             self.epoch, self.in_view = Epoch(in_view=self.in_view), {}
         if said.moment:
             self.follow(said.moment.at, said.day)
         self.epoch.add(name, said)
-        if self.epoch.told or not self.epoch.complete():
+        if self.epoch.told or not self.epoch.complete(self.usual):
             return ended
         self.epoch.told = True
-        return self.sample()
+        return (*ended, self.sample())
 
     def dimension(self, said: int) -> None:
         """A GSA tells no time, and of several systems each has its own: the best since the last sample holds."""

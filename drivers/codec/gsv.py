@@ -18,6 +18,7 @@ class InView:
     def __init__(self) -> None:
         self.groups: set[tuple[bytes, bytes]] = set()  # system and signal
         self.listed: dict[bytes, list[bytes]] = {}  # the satellites of each system
+        self.name = b""  # of this group's system
         self.size = self.came = self.total = 0  # sentences of this round, and of this group: came and will come
         self.whole = True
 
@@ -37,10 +38,10 @@ class InView:
                 self.groups, self.listed, self.size, self.whole = set(), {}, 0, True
             self.groups.add(group)
             self.listed.setdefault(name, [])
-            self.came, self.total = 0, int(fields[1])
+            self.name, self.came, self.total = name, 0, int(fields[1])
         self.size += 1
         self.came += 1
-        if number == self.came <= self.total:
+        if name == self.name and number == self.came <= self.total:
             self.listed[name] += fields[4 : len(fields) - 1 : 4]
         else:
             self.whole = False

@@ -26,6 +26,7 @@ from drivers.gps import (
     SPEED,
     TIME,
     TRACK,
+    BinaryEmulator,
     Emulator,
     Settings,
     sentence,
@@ -156,6 +157,7 @@ def test_a_new_time_ends_it() -> None:
     assert [sample["altitude"] for sample in samples(gga("120000"), gga("120001", altitude="1"), gga("120002"))] == [
         545.4,
         1,
+        545.4,  # at once: two epochs in a row had nothing else
     ]
 
 
@@ -233,16 +235,116 @@ def test_leap_second() -> None:
         "2016-12-31T23:59:59.000Z",
         "2016-12-31T23:59:60.000Z",
         "2017-01-01T00:00:00.000Z",
+        "2017-01-01T00:00:01.000Z",
     ]
 
 
 def test_a_date_nobody_said() -> None:
-    assert times(gga("120000"), gga("120001"), gga("120002")) == [None, None]
+    assert times(gga("120000"), gga("120001"), gga("120002")) == [None, None, None]
     assert times(rmc("120000"), gga("120000"), gga("180000"), gga("180001")) == ["2026-11-20T12:00:00.000Z", None]
 
 
 def test_a_date_of_another_decade_is_what_the_receiver_says() -> None:
     assert times(rmc("120000", "060180"), gga("120000")) == ["1980-01-06T12:00:00.000Z"]
+    assert times(rmc("120000", "050180"), gga("120000")) == [None]  # before there was any GPS
+
+
+@pytest.mark.parametrize(("date", "told"), [("220899", True), ("210899", False), ("060180", False)])
+def test_without_a_fix_a_date_of_the_first_weeks_is_a_clock_that_nobody_set(date: str, told: bool) -> None:
+    assert (times(rmc("120000", date, "V"), gga("120000", 0)) == [None]) != told
+
+
+# What is a fix
+
+
+@pytest.mark.parametrize("mode", ["A", "D", "F", "P", "R", ""])
+def test_modes_of_a_fix(mode: str) -> None:
+    assert samples(f"{rmc('120000')[:-1]}{mode}", gga("120000"))[0]["mode"] == "3d"
+    assert samples(f"{rmc('120000')[:-1]}{mode},V", gga("120000"))[0]["mode"] == "3d"  # status of navigation: unknown
+
+
+@pytest.mark.parametrize("mode", ["E", "M", "N", "S", "V"])
+def test_modes_without_satellites_are_no_fix(mode: str) -> None:
+    assert samples(f"{rmc('120000')[:-1]}{mode}", gga("120000"))[0]["mode"] == "none"
+    gll = "GPGLL,4807.038,N,01131.000,E,12000{},A,{}"
+    assert samples(*(gll.format(second, "A") for second in range(3)))[-1]["mode"] == "2d"
+    assert samples(*(gll.format(second, mode) for second in range(3)))[-1]["mode"] == "none"
+    gns = "GNGNS,120000,4807.038,N,01131.000,E,{},13,0.9,25.63,11.24,,"
+    assert samples(gns.format(mode + "A"), rmc("120000"))[0]["mode"] == "3d"
+    assert samples(gns.format(2 * mode), rmc("120000"))[0]["mode"] == "none"
+
+
+@pytest.mark.parametrize("quality", range(10))
+def test_qualities(quality: int) -> None:
+    assert (samples(rmc("120000"), gga("120000", quality))[0]["mode"] == "3d") == (quality not in (0, 6, 7, 8))
+
+
+@pytest.mark.parametrize("talker", ["GP", "GN", "GL", "GA", "GB", "BD", "GQ", "QZ", "GI", "II", "IN"])
+def test_any_talker(talker: str) -> None:
+    assert samples(talker + rmc("120000")[2:], talker + gga("120000")[2:])[0]["mode"] == "3d"
+
+
+def test_the_antimeridian_and_the_pole() -> None:
+    (sample,) = samples(
+        "GPRMC,120000,A,9000.000,S,18000.000,W,0,0,201126,,,A", gga("120000")[:12] + ",,,,,1,8,1,-12.5,M,,,,"
+    )
+    assert (sample["latitude"], sample["longitude"], sample["altitude"]) == (-90, -180, -12.5)
+
+
+# How many satellites are in view
+
+GP = "GPGSV,2,{},05,{}"
+TWO_ROUNDS = (GP.format(1, "01,53,280,36,03,29,301,24,04,55,223,37,08,38,166,16"), GP.format(2, "12,76,331,31"),
+              "GLGSV,1,1,02,67,62,349,26,83,27,309,", "GAGSV,1,1,00")  # fmt: skip
+
+
+def in_view(*rounds: tuple[str, ...]) -> list[Value | None]:
+    said = [
+        body for second, each in enumerate(rounds) for body in (*each, rmc(f"12000{second}"), gga(f"12000{second}"))
+    ]
+    return [event.get(IN_VIEW) for event in fed(*map(sentence, said)) if not isinstance(event, DeviceError)]
+
+
+def test_in_view_are_those_of_all_systems() -> None:
+    assert in_view(*3 * [TWO_ROUNDS]) == [None, 7, None]  # counted when the next round begins, and then not each time
+    assert in_view(*6 * [TWO_ROUNDS]) == [None, 7, None, None, 7, None]
+
+
+def test_a_satellite_with_two_signals_is_one() -> None:
+    both = (TWO_ROUNDS[0] + ",1", TWO_ROUNDS[1] + ",1", "GPGSV,1,1,02,01,53,280,36,14,29,301,24,6")
+    assert in_view(both, both) == [None, 6]
+
+
+@pytest.mark.parametrize("gone", range(3))
+def test_a_round_with_a_gap_has_no_count(gone: int) -> None:
+    torn = (*TWO_ROUNDS[:gone], TWO_ROUNDS[gone] + "?\x80", *TWO_ROUNDS[gone + 1 :])
+    assert in_view(torn, TWO_ROUNDS, TWO_ROUNDS)[1] is None
+    if gone < 2:
+        assert in_view((*TWO_ROUNDS[:gone], *TWO_ROUNDS[gone + 1 :]), TWO_ROUNDS, TWO_ROUNDS)[1] is None
+
+
+# UBX
+
+
+def test_ubx_beside_sentences() -> None:
+    """The sentences' positions are left out while the same comes in UBX, and come again when it ends."""
+    binary, text = BinaryEmulator(), Emulator()
+    mixed = fed(*(part for _ in range(20) for part in (text.tick(1.0), binary.tick(1.0))))
+    good = [event for event in mixed if not isinstance(event, DeviceError)]
+    assert len(good) == len(mixed) == 21 and good[1:] == fed(BinaryEmulator().tick(20.0))
+    device = GPS(Settings())
+    assert len([*device.feed(BinaryEmulator().tick(1.0))]) == 1
+    assert len([*device.feed(Emulator().tick(30.0))]) == 20
+
+
+def test_ubx_and_sentences_agree() -> None:
+    for one, other in zip(fed(BinaryEmulator().tick(60.0)), fed(Emulator().tick(60.0)), strict=True):
+        assert not isinstance(one, DeviceError) and not isinstance(other, DeviceError)
+        assert (one[TIME], one[MODE]) == (other[TIME], "3d")
+        assert float(one[LATITUDE]) == pytest.approx(float(other[LATITUDE]), abs=1e-6)
+        assert float(one[LONGITUDE]) == pytest.approx(float(other[LONGITUDE]), abs=1e-6)
+        assert float(one[ALTITUDE]) == pytest.approx(float(other[ALTITUDE]), abs=0.051)
+        assert float(one[SPEED]) == pytest.approx(float(other[SPEED]), abs=1e-3)
 
 
 # What is wrong
