@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gateway.commands.session import Session
 
 WORDLY = (None, "first", "last", "count")  # what texts have
-PAGE = 1000  # rows of an answer that are in memory at once
+PAGE = 500  # rows of an answer that are in memory at once
 DEEDS, MOST = 20, 1000  # writes that ``audit`` shows, and shows at most
 
 
