@@ -35,6 +35,10 @@ class Chip:
 
 CHIPS = (
     Chip("attic", "tmp105", 0x48, "tmp105", "temperature", "temperature", 1000, (21.5, -40.0, 85.0)),
+    Chip(
+        *("rack", "emc1413", 0x4C, "emc1413", "temperature", "temperature0", 1000, (21.0, 84.0)),
+        settings="diodes = 0",
+    ),
     # Behind channel 3 of a multiplexer that Linux makes a bus of its own of, and behind channel 5 of one that it knows
     # nothing of: there the gateway itself selects.
     Chip(
@@ -49,6 +53,11 @@ CHIPS = (
     ),
 )
 MULTIPLEXER = tuple(word for bus in (1, 2) for word in ("-device", f"pca9548,bus=i2c-bus.{bus},address=0x70"))
+# Chips without a property: a clock that goes, and a memory that is written from within.
+OTHERS = (
+    *("-device", "ds1338,bus=i2c-bus.1,address=0x68"),
+    *("-device", "at24c-eeprom,bus=i2c-bus.1,address=0x50,rom-size=4096"),
+)
 FTDI = (
     *("-chardev", "socket,id=ftdi,path={folder}/ftdi,server=on,wait=off"),
     *("-device", "usb-serial,id=ftdi,chardev=ftdi"),
@@ -63,6 +72,17 @@ RASPI3B = (
     LISTEN
     + "".join(chip.configured for chip in CHIPS)
     + """
+[device.clock]
+driver = "ds1338"
+bus = "i2c:1"
+period = "1s"
+settable = true
+
+[device.plate]
+driver = "at24c"
+bus = "i2c:1"
+period = "1s"
+
 [device.nobody]
 driver = "sht31"
 bus = "i2c:1"

@@ -43,7 +43,7 @@ def image(package: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def raspi(image: Path) -> Iterator[Board]:
-    fitted = (*chips.MULTIPLEXER, *(word for chip in chips.CHIPS for word in chip.fitted), *chips.FTDI)
+    fitted = (*chips.MULTIPLEXER, *(word for chip in chips.CHIPS for word in chip.fitted), *chips.OTHERS, *chips.FTDI)
     board = Board(RASPI3B, image, devices=fitted, config="/etc/gateway/raspi3b.toml")
     board.start()
     yield board

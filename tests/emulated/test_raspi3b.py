@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -43,6 +44,24 @@ def test_a_chip_s_value_is_seen_by_every_client(raspi: Board, chip: Chip) -> Non
         chat.say(f"PRIVMSG #readings :!get {name}")
         assert float(chat.hear(f"{name} ").split(f"{name} ")[1].split()[0]) == wanted
     chat.close()
+
+
+def test_a_clock_goes_and_is_set(raspi: Board) -> None:
+    def tells() -> datetime:
+        return datetime.fromisoformat(value(raspi.ports["tcp"], "clock.time").strip('"'))
+
+    first = until(tells)
+    assert until(lambda: tells() > first)
+    raspi.run("gateway set clock.time 2031-01-02T03:04:05Z")
+    assert timedelta() <= tells() - datetime(2031, 1, 2, 3, 4, 5, tzinfo=UTC) < timedelta(minutes=1)
+
+
+def test_a_memory_is_a_device_once_somebody_wrote_into_it(raspi: Board) -> None:
+    assert "nobody has written" in until(lambda: state(raspi.ports["tcp"], "plate"))
+    raspi.run(
+        "python3 -c 'from smbus2 import SMBus, i2c_msg; SMBus(1).i2c_rdwr(i2c_msg.write(0x50, b\"\\0\\0PUMP-7\\0\"))'"
+    )
+    until(lambda: value(raspi.ports["tcp"], "plate.serial") == '"PUMP-7"')
 
 
 def test_a_chip_that_is_not_there_is_told_and_does_no_harm(raspi: Board) -> None:
