@@ -53,6 +53,13 @@ def test_a_mistake_in_what_was_chosen_is_the_only_one_told() -> None:
     assert mistake.startswith("4: device.shed.outputs")
 
 
+def test_a_clock_is_believed_unless_it_may_be_set() -> None:
+    clock = SHED.replace("mcp23017", "ds3231") + '[gateway]\ntime_from = "shed"\n'
+    assert read(clock).time_from == "shed"
+    (mistake,) = told(clock.replace("[gateway]", "settable = true\n[gateway]"))
+    assert "'shed' is no device that tells the time" in mistake
+
+
 def test_the_pages_example_is_right() -> None:
     page = (Path(__file__).parents[2] / "docs/buses.md").read_text("utf-8")
     (block,) = (
