@@ -40,6 +40,7 @@ NAMES: Mapping[str, str] = {
     "board": "drivers.board",
     "button": "drivers.button",
     "counter": "drivers.counter",
+    "csvlines": "drivers.tables",
     "dht22": "drivers.dht22",
     "dps310": "drivers.dps310",
     "ds1307": "drivers.ds3231",

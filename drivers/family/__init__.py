@@ -28,6 +28,8 @@ KNOWN: dict[str, Quantity] = {
         *(q.co2_equivalent(0, 1e6), q.tvoc(1e6), q.voc_raw(), q.gas_resistance(1e9)),
         *(q.particles(size, 10_000) for size in PARTICLES),
         *(q.number(size, 1e6) for size in NUMBERS),
+        *(q.number_between("0_3", size, 1e6) for size in ("0_5", "1", "2_5", "4", "10")),
+        q.particle_size(100),
         *(q.illuminance(), q.distance(), q.weight(), q.level(), q.moisture(), q.state(), q.count(), q.frequency()),
         *(q.voltage(-1e6, 1e6), q.current(-1e5, 1e5), q.power(-1e9, 1e9), q.energy()),
         *(q.apparent_power(-1e9, 1e9), q.reactive_power(-1e9, 1e9), q.power_factor()),
@@ -39,6 +41,7 @@ KNOWN: dict[str, Quantity] = {
         *(q.apparent_energy(), q.charge(), q.angle(), q.distortion(), q.wind_speed(), q.wind_direction(), q.rain()),
         *(q.uv_index(), q.alarm(), q.stable(), q.status()),
         *(q.reactive_energy(), q.tariff(), q.serial(), q.message()),
+        *(q.charge(), q.duration(), q.error()),
     )
 }
 

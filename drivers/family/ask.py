@@ -35,6 +35,7 @@ from drivers.family.proof import ERRORS, judged, mute, named
 from drivers.family.text import PLAIN, Derived, Field, derive, matched
 
 LONGEST = 1024  # bytes of an answer
+SILENCE = 0.1  # seconds that end an answer which nothing else ends
 TABLE = {
     **ABOUT,
     "family": Key((str,), ..., ("ask",)),
@@ -94,7 +95,8 @@ class Dialect:
             text = answer.decode().strip()
         except UnicodeDecodeError:
             raise BadFrame(f"no text: {answer[:60]!r}") from None
-        if not answer.endswith(self.answer_end) or self.answer_end in answer[: -len(self.answer_end)]:
+        end = self.answer_end
+        if end and (not answer.endswith(end) or end in answer[: -len(end)]):
             raise BadFrame(f"no whole line: {answer[:60]!r}")
         try:
             return matched((pattern,), text)
@@ -109,9 +111,11 @@ class Asked:
 
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
-        frame = terminated(dialect.answer_end, longest=LONGEST)
+        end = dialect.answer_end
+        frame, gap = (terminated(end, longest=LONGEST), 0.0) if end else (anything(longest=LONGEST), SILENCE)
         self.asks = {
-            command: Ask(f"{command}{dialect.end}".encode(), frame, dialect.timeout) for command, _ in dialect.commands
+            command: Ask(f"{command}{dialect.end}".encode(), frame, dialect.timeout, gap)
+            for command, _ in dialect.commands
         }
         if dialect.init:
             self.start = partial(opened, dialect.init)
@@ -256,6 +260,9 @@ class Emulator:
     def receive(self, data: bytes) -> bytes:
         self.heard += data
         end, answers = self.dialect.end.encode(), b""
+        if not end:
+            data, self.heard = self.heard, b""
+            return self.init.get(data) or self.answer(data.decode(errors="replace"))
         while end in self.heard:
             line, _, self.heard = self.heard.partition(end)
             answers += self.init.get(line + end) or self.answer(line.decode(errors="replace"))
@@ -263,13 +270,13 @@ class Emulator:
         return answers
 
     def answer(self, line: str) -> bytes:
+        for command, pattern in self.dialect.commands:
+            if command == line:
+                return self.spoken(pattern, self.answers[command]).encode() + self.dialect.answer_end
         for pattern, setting in self.settings:
             if found := pattern.fullmatch(line):
                 self.kept[setting.field] = found[1]
                 return setting.done.encode() + self.dialect.answer_end if setting.done else b""
-        for command, pattern in self.dialect.commands:
-            if command == line:
-                return self.spoken(pattern, self.answers[command]).encode() + self.dialect.answer_end
         return b""
 
     def spoken(self, pattern: re.Pattern[str], text: str) -> str:

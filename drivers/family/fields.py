@@ -288,6 +288,7 @@ def read_words(said: Any, where: str, problems: Problems) -> dict[int, str] | No
             problems.append((where, f"{number!r} is no number"))
         if not isinstance(word, str) or not word or not word.isprintable():
             problems.append((where, f"{word!r} is no word"))
+            return None
     if not said:
         problems.append((where, "has no word"))
     return words

@@ -17,7 +17,7 @@ from typing import Any
 from drivers.api import Ask, BadFrame, BadValue, Device, DeviceError, Driver, Sample, Serial, Talk
 from drivers.codec.checksums import CHECKSUMS, Checksum, Order
 from drivers.family import ABOUT, NUMBER, PORT, BadTable, Key, Problems, Table, about, take
-from drivers.family.fields import Coding, Layout, overlay, read_coding, read_layout
+from drivers.family.fields import Coding, Field, Layout, overlay, read_coding, read_layout
 from drivers.family.opening import Step, opened, read_init
 from drivers.family.proof import ERRORS, Mark, draw, hexed, judged, named
 from drivers.family.swaying import Swaying
@@ -129,7 +129,12 @@ class Shape:
 
     def sample(self, layout: Layout, frame: bytes) -> Sample:
         self.holds(frame)
-        return layout.sample({f: frame[f.at : f.end] for f in layout.read if f.end <= len(frame)})
+        return layout.sample({f: frame[f.at : f.end] for f in layout.read if self.has(f, frame)})
+
+    def has(self, field: Field, frame: bytes) -> bool:
+        """Whether *field* lies in *frame*, which may be a short one, and not where its checksum or its end is."""
+        at, size = (self.check.at % len(frame), self.check.kind.size) if self.check else (0, 0)
+        return field.end <= len(frame) - len(self.end) and not (field.at < at + size and at < field.end)
 
 
 class Talker:
@@ -250,11 +255,13 @@ def locate(said: dict[str, Any], where: str, problems: Problems) -> tuple[Any, i
 
 def read_shape(said: dict[str, Any], problems: Problems) -> Shape | None:
     before = len(problems)
-    start = hexed(said["start"], "frame.start", problems) if said["start"] is not ... else b"?"
+    start = b"" if said["start"] is ... else hexed(said["start"], "frame.start", problems)
     end = hexed(said["end"], "frame.end", problems)
     if not start:
         problems.append(("frame.start", "is empty: nothing would tell where a frame begins"))
     length, at, counted, plus = said["length"], 0, None, 0
+    if length is ... or said["start"] is ...:
+        return None
     if isinstance(length, dict):
         taken = take(length, "frame.length", LENGTH, problems)
         counted = read_coding(taken["type"], taken["order"], None, "frame.length", problems)
@@ -292,7 +299,7 @@ class Emulator:
     ) -> None:
         self.init = {step.ask.write: step.answer for step in init}
         self.shape, self.base, self.ask, self.period = shape, base, ask, period
-        bases = {field: base[field.at : field.end] for field in layout.read if field.end <= len(base)}
+        bases = {field: base[field.at : field.end] for field in layout.read if shape.has(field, base)}
         self.swaying = Swaying(layout, bases, start)
         self.waited = max(period - 1, 0.0)
         self.heard = b""
@@ -316,6 +323,6 @@ class Emulator:
     def frame(self) -> bytes:
         frame = self.base
         for field, value in self.swaying.shown(True):
-            if field.end <= len(frame):
+            if self.shape.has(field, frame):
                 frame = frame[: field.at] + field.raw(value, frame[field.at : field.end]) + frame[field.end :]
         return self.shape.check.seal(frame) if self.shape.check else frame

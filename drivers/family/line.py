@@ -29,13 +29,14 @@ from drivers.family import (
 )
 from drivers.family.formula import Formula, formula
 from drivers.family.proof import same
-from drivers.family.text import SLOT, Derived, Emulator, Field, Line, json_object, matched, pairs
+from drivers.family.text import SLOT, Columns, Derived, Emulator, Field, Line, Parse, json_object, matched, pairs
 
 TABLE = {
     **ABOUT,
     "family": Key((str,), ..., ("line",)),
-    "format": Key((str,), ..., ("pairs", "json", "pattern")),
+    "format": Key((str,), ..., ("pairs", "json", "csv", "pattern")),
     "serial": Key((dict,), {}),
+    "columns": Key((list,), []),  # of format csv, where no line names them
     "pattern": Key((list,), [], items=dict),
     "emulator": Key((dict,), {}),
 }
@@ -60,8 +61,18 @@ def driver(name: str, table: Table) -> Driver[Settings]:
     if problems:
         raise BadTable(problems)
     say = say or "\n".join(vector["text"] for vector in vectors if vector["gives"] and not vector["error"])
-    parse = {"pairs": pairs, "json": json_object}.get(top["format"]) or partial(matched, patterns)
-    make = partial(Line, parse, fields, top["format"] != "json", derived)
+    columns = tuple(name.lower() for name in top["columns"])
+    parses: dict[str, Callable[[], Parse]] = {
+        **{"pairs": lambda: pairs, "json": lambda: json_object},
+        **{"csv": lambda: Columns(columns), "pattern": lambda: partial(matched, patterns)},
+    }
+
+    # Half an object is none; and the line that names columns is often the very first there is.
+    torn = top["format"] in ("pairs", "pattern") or bool(columns)
+
+    def make() -> Line:
+        return Line(parses[top["format"]](), fields, torn, derived)
+
     speaker = partial(Emulator, say, start, top["period"] or 5.0)
     quantities = declared(fields, derived)
     problems += disproved(make, vectors) or mute(make(), speaker(), quantities)

@@ -56,7 +56,7 @@ def judged(
 
 def plain(sample: Mapping[str, Value]) -> Mapping[str, Value]:
     """*sample* with no more digits than a person wants to compare."""
-    return {name: float(f"{value:.9g}") if isinstance(value, float) else value for name, value in sample.items()}
+    return {name: float(f"{value:.7g}") if isinstance(value, float) else value for name, value in sample.items()}
 
 
 def draw(raw: bytes, fields: Iterable[Field], first: int = 0, step: int = 1, marks: Iterable[Mark] = ()) -> str:
@@ -88,7 +88,7 @@ def spelt(field: Field, raw: bytes) -> str:
         number = field.number(raw[field.at : field.end])
         unit = f" {field.quantity.unit}".rstrip() if field.quantity else ""
         value = "nothing" if number is None else field.value(number) if field.quantity else number
-        return f"{kind} = {f'{value:.9g}' if isinstance(value, float) else value}{unit}"
+        return f"{kind} = {f'{value:.7g}' if isinstance(value, float) else value}{unit}"
     except DeviceError as error:
         return f"{kind}: {error}"
 

@@ -1,7 +1,8 @@
 """Both sides of the wire of a text device that talks unasked, one line at a time.
 
-Three formats: ``pairs`` (``temperature=21.5, humidity: 40 %``), ``json`` (one
-object a line, RFC 8259) and ``pattern`` (regular expressions with named groups).  On the wire, any of CR, LF, CRLF:
+Four formats: ``pairs`` (``temperature=21.5, humidity: 40 %``), ``json`` (one object a line, RFC 8259), ``csv`` (values
+under the names of a first line) and ``pattern`` (regular expressions with named groups).
+On the wire, any of CR, LF, CRLF:
 
     temperature=21.5 humidity=40 CR LF
     key        value key      value end
@@ -118,7 +119,7 @@ class Line:
             yield BadFrame(f"{error.reason if isinstance(error, UnicodeDecodeError) else error}: {line[:60]!r}")
             return
         texts = {self.fields[key]: text for key, text in found.items() if key in self.fields}
-        if not texts:
+        if not texts and (found or not isinstance(self.parse, Columns)):
             yield BadFrame(f"no known key: {line[:60]!r}")
         sample = dict[Quantity, Value]()
         for field, text in texts.items():
@@ -157,6 +158,26 @@ def pairs(line: str) -> Mapping[str, str]:
             elif key:
                 found[key] += f" {word}"
     return found
+
+
+class Columns:
+    """Lines of values with a comma, semicolon or tab between, as spreadsheets have them.  A line without any number in
+    it names the columns, until the next such; *names* are those of a device that never says them."""
+
+    def __init__(self, names: tuple[str, ...] = ()) -> None:
+        self.names = names
+
+    def __call__(self, line: str) -> Mapping[str, str]:
+        between = r"[;\t]" if re.search(r"[;\t]", line) else ","
+        cells = [cell.strip().strip('"').strip() for cell in re.split(between, line)]
+        if not any(PLAIN.fullmatch(cell) for cell in cells) and any(cells):
+            self.names = tuple(cell.lower() for cell in cells)
+            return {}
+        if not self.names:
+            raise BadFrame("no line has named the columns yet")
+        if len(cells) != len(self.names):
+            raise BadFrame(f"{len(cells)} values for {len(self.names)} columns")
+        return {name: cell for name, cell in zip(self.names, cells, strict=True) if cell}
 
 
 def json_object(line: str) -> Mapping[str, str]:

@@ -22,7 +22,7 @@ from drivers.family import KNOWN, BadTable, line
 from drivers.family.text import LONGEST
 
 FOLDER = Path(drivers.family.__file__).parents[1] / "tables"
-SHIPPED = {name: tomllib.loads((FOLDER / f"{name}.toml").read_text()) for name in ("jsonlines", "keyvalue")}
+SHIPPED = {name: tomllib.loads((FOLDER / f"{name}.toml").read_text()) for name in ("csvlines", "jsonlines", "keyvalue")}
 
 SCALE = r"""
 family = "line"
@@ -263,7 +263,6 @@ def test_nothing_but_samples_and_errors_comes_out_however_it_is_cut(chunks: list
 
 
 def test_shipped_tables_take_names_and_units_from_the_registry() -> None:
-    assert set(SHIPPED) == {"keyvalue", "jsonlines"}
     for name, said in SHIPPED.items():
         assert not any("unit" in spec for spec in said["quantity"].values())
         for quantity in shipped(name).quantities:
@@ -271,7 +270,7 @@ def test_shipped_tables_take_names_and_units_from_the_registry() -> None:
 
 
 def test_the_shipped_tables_know_the_same() -> None:
-    assert SHIPPED["keyvalue"]["quantity"] == SHIPPED["jsonlines"]["quantity"]
+    assert SHIPPED["keyvalue"]["quantity"] == SHIPPED["jsonlines"]["quantity"] == SHIPPED["csvlines"]["quantity"]
 
 
 def test_each_quantity_of_the_registry_is_known_to_tables() -> None:

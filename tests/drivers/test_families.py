@@ -1,0 +1,501 @@
+"""Tables of binary devices, units, instruments and chips: what goes over the wire, what is refused, and what a mistake
+in a table is told as."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import drivers.family
+from drivers.api import Ask, BadFrame, BadValue, DeviceError, Driver, NoAnswer, Request, Transfer, Value, WrongDevice
+from drivers.codec.checksums import CHECKSUMS
+from drivers.codec.modbus import RTU
+from drivers.family import BadTable
+from gateway import catalog
+from tests.drivers.talk import follow, meet
+
+FOLDER = Path(drivers.family.__file__).parents[1] / "tables"
+SHIPPED = sorted(FOLDER.glob("*.toml"))
+
+
+def said(name: str) -> str:
+    return (FOLDER / f"{name}.toml").read_text()
+
+
+def made(text: str) -> Driver[Any]:
+    table = tomllib.loads(text)
+    row: Driver[Any] = importlib.import_module(catalog.FAMILIES[table["family"]]).driver("x", table)
+    return row
+
+
+def opened(row: Driver[Any]) -> Any:
+    return row.device(row.settings())
+
+
+def device(name: str) -> Any:
+    return opened(catalog.find(name))
+
+
+def named(sample: Any) -> dict[str, Value]:
+    return {quantity.name: value for quantity, value in sample.items()}
+
+
+def quantity(name: str, which: str) -> Any:
+    return next(each for each in catalog.find(name).quantities if each.name == which)
+
+
+def wrong(name: str, *changes: tuple[str, str]) -> list[str]:
+    """The mistakes found in a good table once it is changed."""
+    text = said(name)
+    made(text)  # or the rest proves nothing
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    with pytest.raises(BadTable) as caught:
+        made(text)
+    return [f"{key}: {reason}" for key, reason in caught.value.problems]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+class TestShipped:
+    def test_has_vectors_good_and_bad_or_set(self, path: Path) -> None:
+        vectors = tomllib.loads(path.read_text())["vector"]
+        assert any(vector.get("gives") for vector in vectors) and len(vectors) > 1
+
+    def test_a_vector_that_is_wrong_is_noticed(self, path: Path) -> None:
+        table = tomllib.loads(path.read_text())
+        for at, vector in enumerate(table["vector"]):
+            spoilt = copy.deepcopy(table)
+            spoilt["vector"][at]["gives" if not vector.get("set") else "ask"] = (
+                {"x": 1} if not vector.get("set") else "00"
+            )
+            if vector.get("set") and table["family"] == "registers":
+                spoilt["vector"][at] = vector | {"writes": "00"}
+            if vector.get("error") and not vector.get("gives"):
+                spoilt["vector"][at]["error"] = ""
+            with pytest.raises(BadTable):
+                importlib.import_module(catalog.FAMILIES[table["family"]]).driver("x", spoilt)
+
+    @settings(max_examples=40, suppress_health_check=list(HealthCheck), deadline=None)
+    @given(st.data())
+    def test_no_table_is_a_bug(self, path: Path, data: st.DataObject) -> None:
+        """Whatever stands where a value was, it is taken or refused."""
+        table: Any = tomllib.loads(path.read_text())
+        node = table
+        while isinstance(node, dict | list) and node:
+            key = data.draw(st.sampled_from(sorted(node) if isinstance(node, dict) else range(len(node))))
+            parent, node = node, node[key]
+        anything = (
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.lists(st.integers())
+        )
+        parent[key] = data.draw(
+            anything | st.just({"a": 1}) | st.sampled_from(["uint16", "AA BB", "a + b", "0x05", "7:0"])
+        )
+        family = table.get("family")
+        try:
+            importlib.import_module(catalog.FAMILIES[family if family in catalog.FAMILIES else "line"]).driver(
+                "x", table
+            )
+        except BadTable as error:
+            assert error.problems
+        except TypeError as error:  # an unhashable family is the catalogue's to refuse
+            assert "unhashable" in str(error) and not isinstance(family, str)
+
+
+# modbus
+
+
+def test_a_meter_is_read_in_few_requests_and_all_it_has() -> None:
+    meter = device("sdm120")
+    assert [(each.function, each.address, each.count) for each in meter.requests] == [
+        (4, 0x00, 32), (4, 0x46, 26), (4, 0x102, 8), (4, 0x156, 4),
+    ]  # fmt: skip
+    blocks = [bytearray(2 * each.count) for each in meter.requests]
+    blocks[0][:4], blocks[1][:4] = bytes.fromhex("43663334"), bytes.fromhex("42480000")
+    sample = named(follow(meter.measure(), list(zip(meter.requests, map(bytes, blocks), strict=True))))
+    assert sample["voltage"] == pytest.approx(230.2) and sample["frequency"] == 50 and len(sample) == 21
+
+
+def test_a_relay_is_set_as_its_maker_shows() -> None:
+    board = device("modbusrelay8")
+    on = next(board.write(quantity("modbusrelay8", "state_1"), True))
+    assert RTU().begin(1, on).hex(" ") == "01 05 00 00 ff 00 8c 3a"
+    assert named(follow(board.measure(), [(Request(1, 0, 8), b"\x05")])) == {
+        f"state_{at}": at in (1, 3) for at in range(1, 9)
+    }
+    with pytest.raises(BadValue):
+        next(board.write(quantity("sdm120", "voltage"), 1.0))
+
+
+SET = """
+family = "modbus"
+title = "x"
+documentation = "x"
+period = 1
+[modbus]
+write = 16
+[[init]]
+holding = 9
+value = 1
+[quantity]
+temperature_wanted = { holding = 0, type = "int16", scale = 0.1, low = 5, high = 30, writable = true }
+mode_of_day = { holding = 1, bits = "5:4", values = { 0 = "night", 2 = "day" }, writable = true }
+energy = { holding = 2, type = "uint32", order = "CDAB", writable = true, scale = 0.01, high = 1e6 }
+[[vector]]
+holding = { 0 = "00D7 0020" }
+gives = { temperature_wanted = 21.5, mode_of_day = "day" }
+"""
+
+
+def test_registers_are_set_and_other_bits_stay() -> None:
+    row = made(SET)
+    unit: Any = row.device(row.settings())
+    wanted, mode, energy = row.quantities
+    assert follow(unit.start(), [(Request(6, 9, values=(1,)), b"")]) == ""
+    assert follow(unit.write(wanted, 7.5), [(Request(16, 0, values=(75,)), b"")]) == {wanted: 7.5}
+    script = [(Request(3, 1), b"\xff\xff"), (Request(16, 1, values=(0xFFCF,)), b"")]
+    assert follow(unit.write(mode, "night"), script) == {mode: "night"}
+    assert follow(unit.write(energy, 700.0), [(Request(16, 2, values=(0x1170, 1)), b"")]) == {energy: 700.0}
+    emulator: Any = row.emulator()
+    for each, value in ((wanted, 30), (mode, "night"), (mode, "day"), (energy, 12.34)):
+        meet(unit.write(each, value), emulator)
+        assert meet(unit.measure(), emulator)[each] == value
+    single = made(SET.replace("write = 16", "write = 6"))
+    assert next(opened(single).write(single.quantities[0], 7.5)) == Request(6, 0, values=(75,))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("71 CB", "71 CC"), "vector.0.ask: is no frame: its last two bytes should be the checksum 71 cb"),
+        (('answer = "01 04 04 43', 'answer = "01 04 06 43'), "vector.0.answer: is no frame"),
+        (("{ voltage = 230.2", "{ voltage = 230.3"), "vector.0: gives {'voltage': 230.2"),
+        (("voltage = { input", "voltage = { inptu"), "quantity.voltage.inptu: unknown key; did you mean 'input'?"),
+        (
+            ("voltage = { input", "voltage = { coil = 1, input"),
+            "quantity.voltage: needs one of coil, discrete, holding",
+        ),
+        (("voltage = { input", "voltage = { writable = true, input"), "quantity.voltage.writable: coils and holding"),
+        (
+            ("voltage = { input = 0x0000", 'voltage = { input = 0, type = "uint24"'),
+            "quantity.voltage.type: fills no whole",
+        ),
+        (('type = "float32"', 'type = "flaot32"'), "did you mean 'float32'?"),
+        (
+            ("voltage = 230.2\n", "voltage = 230.2\nvoltge = 1\n"),
+            "emulator.start.voltge: is no quantity of this table; did",
+        ),
+        (("voltage = 230.2\n", "voltage = 999\n"), "emulator.start.voltage: voltage 999 V not in 0..300"),
+        (("baud = 2400", "baud = 2"), "modbus.baud: 2 is not in 50..4000000"),
+        (("0x001E = ", "zz = "), "vector.1.input.zz: is no address, such as 0x0010"),
+        (("3F00 0000", "3F00 00"), "vector.1: gives"),
+        (("3F00 0000", "3F00 000"), "are no bytes in hexadecimal"),
+    ],
+)
+def test_a_mistake_about_a_unit_is_told(change: tuple[str, str], told: str) -> None:
+    assert any(told in line for line in wrong("sdm120", change)), wrong("sdm120", change)
+
+
+def test_the_bytes_are_drawn_against_the_fields() -> None:
+    (told,) = wrong("sdm120", ("voltage = 230.2 }", "voltage = 231 }"))
+    assert told == (
+        "vector.0: gives {'voltage': 230.2}, not {'voltage': 231}\n"
+        "     0x0: 43 66 33 34\n"
+        "          ^^^^^^^^^^^ voltage float32 = 230.2 V"
+    )
+
+
+# frame
+
+
+def heard(name: str, *chunks: str) -> list[Any]:
+    own = device(name)
+    events = [event for chunk in chunks for event in own.feed(bytes.fromhex(chunk))]
+    return [type(event).__name__ if isinstance(event, DeviceError) else named(event) for event in events]
+
+
+DUST = "AA C0 D4 04 3A 0A A1 60 1D AB"
+
+
+def test_frames_are_found_in_whatever_comes() -> None:
+    good = {"pm2_5": 123.6, "pm10": 261.8}
+    assert heard("sds011", DUST) == [good]
+    assert heard("sds011", "00 AB " + DUST, "AA", "C0 D4 04 3A 0A A1 60 1D", "AB") == [good, good]
+    assert heard("sds011", "AA C0 01 02 03 " + DUST) == ["BadFrame", good], "the good one behind a torn one"
+    assert heard("sds011", DUST.replace("1D", "1E"), DUST) == ["BadFrame", good]
+    assert heard("sds011", "AA C0 10 27 3A 0A A1 60 7C AB", DUST) == ["BadValue", good], (
+        "1000.0 is more than it can tell"
+    )
+
+
+def test_noise_is_bounded() -> None:
+    own = device("sds011")
+    for _ in range(100):
+        assert list(own.feed(bytes(1000))) == [] and len(own.buffer) < 2
+
+
+COUNTED = """
+family = "frame"
+title = "x"
+documentation = "x"
+period = 1
+[frame]
+start = "7E"
+length = { at = 1, plus = 3 }
+check = { kind = "crc16-x25", from = 1 }
+[quantity.a]
+at = 2
+unit = ""
+low = 0
+high = 255
+[quantity.b]
+at = 3
+unit = ""
+low = 0
+high = 255
+[[vector]]
+hex = "HEX"
+gives = { a = 1, b = 2 }
+"""
+
+
+def test_a_frame_may_say_its_length() -> None:
+    def sealed(data: str) -> bytes:
+        body = bytes.fromhex(data)
+        return body + CHECKSUMS["crc16-x25"].bytes_of(body[1:])
+
+    text = COUNTED.replace("plus = 3", "plus = 4").replace("HEX", sealed("7E 02 01 02").hex())
+    own: Any = made(text).device(None)
+    events = list(own.feed(sealed("7E 01 09") + sealed("7E 03 01 02 05") + sealed("7E 00")[:2] + sealed("7E 02 05 06")))
+    assert [type(event).__name__ if isinstance(event, DeviceError) else named(event) for event in events] == [
+        {"a": 9}, {"a": 1, "b": 2}, "BadFrame", {"a": 5, "b": 6},
+    ]  # fmt: skip
+
+
+def test_a_sensor_that_is_asked() -> None:
+    sensor = device("s8")
+    ask = next(sensor.measure())
+    assert isinstance(ask, Ask) and ask.write.hex(" ") == "fe 04 00 00 00 04 e5 c6"
+    answer = bytes.fromhex("FE 04 08 00 00 00 00 00 00 01 90 16 E6")
+    assert ask.frame(answer[:12]) == 0 and ask.frame(answer + b"x") == 13
+    assert named(follow(sensor.measure(), [(ask, answer)])) == {"co2": 400, "alarm": False}
+    with pytest.raises(BadFrame):
+        ask.frame(b"\xfe\x84\x02")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (('start = "AA C0"', 'start = ""'), "frame.start: is empty"),
+        (('start = "AA C0"', 'start = "AA C"'), "frame.start: 'AA C' are no bytes in hexadecimal"),
+        (("length = 10", "length = 2"), "frame.length: 2 is not above start and end"),
+        (("length = 10", "length = 5"), "quantity.pm10.at: ends at byte 6, and the frame has 5"),
+        (("length = 10", 'length = { at = 2, type = "int8" }'), "frame.length.type: 'int8' is no length"),
+        (('"sum8"', '"sum9"'), "frame.check.kind: 'sum9' is none of sum8"),
+        (('"sum8"', '"xor8"'), "vector.0: gives BadFrame: checksum 1d in place of"),
+        (("from = 2", "frm = 2"), "frame.check.frm: unknown key; did you mean 'from'?"),
+        (('end = "AB"', 'end = "AC"'), "vector.0: gives BadFrame: no end ac"),
+        (("at = 4", ""), "quantity.pm10.at: is missing"),
+        (('hex = "AA C0 D4', 'hex = "AA C1 D4'), "vector.0: gives BadFrame: no start aa c0"),
+    ],
+)
+def test_a_mistake_about_a_frame_is_told(change: tuple[str, str], told: str) -> None:
+    assert any(told in line for line in wrong("sds011", change)), wrong("sds011", change)
+
+
+# registers
+
+
+def test_a_chip_is_identified_configured_and_read() -> None:
+    chip = device("mcp9808")
+    script = [
+        (Transfer(b"\x06", 2), b"\x00\x54"),
+        (Transfer(b"\x07", 2), b"\x04\x01"),
+        (Transfer(b"\x01\x00\x00"), b""),
+    ]
+    with pytest.raises(AssertionError, match="beyond the script: Sleep"):
+        follow(chip.start(), script)
+    assert named(follow(chip.measure(), [(Transfer(b"\x05", 2), b"\xc1\x94")])) == {"temperature": 25.25}
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"), [(b"\x01\x17", WrongDevice), (b"\xff\xff", BadFrame), (b"\0\0", BadFrame)]
+)
+def test_another_chip_is_told_from_a_held_line(answer: bytes, error: type[DeviceError]) -> None:
+    talk = device("mcp9808").start()
+    next(talk)
+    with pytest.raises(error):
+        talk.send(answer)
+
+
+def test_an_input_that_is_pulled_down_is_not_switched_off() -> None:
+    chip = device("pcf8574")
+    assert named(follow(chip.measure(), [(Transfer(b"", 1), b"\x7f")]))["state_7"] is False
+    assert follow(chip.write(quantity("pcf8574", "state_0"), False), [(Transfer(b"\xfe"), b"")])
+    assert follow(chip.write(quantity("pcf8574", "state_1"), False), [(Transfer(b"\xfc"), b"")])
+    assert follow(chip.write(quantity("pcf8574", "state_0"), True), [(Transfer(b"\xfd"), b"")])
+
+
+WORDS = """
+family = "registers"
+title = "x"
+documentation = "x"
+period = 5
+[i2c]
+addresses = [0x44]
+check = { kind = "crc8-sensirion", each = 2 }
+[[measure]]
+write = "24 00"
+wait = 0.02
+[quantity.temperature]
+register = ""
+type = "uint16"
+scale = 0.0026703288
+offset = -45
+[quantity.humidity]
+register = ""
+at = 3
+type = "uint16"
+scale = 0.00152590219
+[[vector]]
+registers = { "" = "BEEF 92 8000 A2" }
+gives = { temperature = 85.5230014, humidity = 50.000763 }
+"""
+
+
+def test_words_with_their_checksums() -> None:
+    row = made(WORDS)
+    chip: Any = row.device(row.settings())
+    talk = chip.measure()
+    assert next(talk) == Transfer(b"\x24\x00")
+    talk.send(b"")
+    assert talk.send(b"") == Transfer(b"", 6)
+    with pytest.raises(BadFrame, match="checksum"):
+        talk.send(bytes.fromhex("BEEF928001A2"))
+    assert len(meet(chip.measure(), row.emulator())) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("addresses = [0x18,", "addresses = [0x99,"), "i2c.addresses: is a list of addresses from 0x03 to 0x77"),
+        (("register = 0x05", "register = 0x105"), "quantity.temperature.register: 261 is more than a byte"),
+        (("register = 0x05", "rgister = 0x05"), "quantity.temperature.rgister: unknown key; did you mean 'register'?"),
+        (('expect = "00 54"', ""), "init.0: `read` needs `expect`"),
+        (('write = "01 00 00"', ""), "init.2: needs `write`, or `read` and `expect`"),
+        (("{ 0x05 = ", "{ 0x06 = "), "vector.0.registers.0x06: no quantity is read from there"),
+        (
+            ("temperature = 25.25", "temperature = 25.5"),
+            "vector.0: gives {'temperature': 25.25}, not {'temperature': 25.5}",
+        ),
+        (('"C1 94"', '"C1"'), "vector.0: gives BadFrame: register 05: 1 bytes in place of 2"),
+    ],
+)
+def test_a_mistake_about_a_chip_is_told(change: tuple[str, str], told: str) -> None:
+    assert any(told in line for line in wrong("mcp9808", change)), wrong("mcp9808", change)
+
+
+# ask
+
+
+def test_an_instrument_is_asked() -> None:
+    meter = device("scpimeter")
+    ask = next(meter.measure())
+    assert isinstance(ask, Ask) and ask.write == b"MEAS:VOLT:DC?\n" and ask.frame(b"+1.5E+00\r\n") == 10
+    assert named(follow(meter.measure(), [(ask, b"+1.5E+00\r\n")])) == {"voltage": 1.5}
+    for bad in (b"ERROR\n", b"+1.5E+00", b"+1.5\n+1.6\n", b"\xff\n"):
+        with pytest.raises(BadFrame):
+            follow(meter.measure(), [(ask, bad)])
+
+
+def test_what_has_to_be_sent_at_first_may_stay_without_answer() -> None:
+    talk = device("scpimeter").start()
+    opening = next(talk)
+    assert isinstance(opening, Ask) and opening.write == b"SYST:REM\n"
+    with pytest.raises(StopIteration):
+        talk.throw(NoAnswer("silence"))
+
+
+SUPPLY = r"""
+family = "ask"
+title = "A supply"
+documentation = "x"
+period = 1
+[serial]
+bits = 7
+[line]
+end = "\r"
+[[init]]
+send = "REMOTE"
+answer = "OK"
+[quantity.voltage]
+low = 0
+high = 30
+scale = 0.01
+set = "V{value}"
+done = "OK"
+[quantity.current]
+low = 0
+high = 5
+[quantity.state]
+values = { RUN = "on", STOP = "off" }
+set = "{value}"
+[quantity.power]
+value = "voltage * current"
+[[ask]]
+send = "V?"
+match = '(?P<voltage>[0-9]+)'
+[[ask]]
+send = "I?"
+match = 'I=(?P<current>[0-9.]+)A (?P<state>RUN|STOP)'
+[[vector]]
+ask = "V?"
+answer = "1250"
+gives = { voltage = 12.5 }
+[[vector]]
+ask = "I?"
+answer = "I=0.40A RUN"
+gives = { current = 0.4, state = true }
+"""
+
+
+def test_a_supply_is_set_and_its_power_derived() -> None:
+    row = made(SUPPLY)
+    supply, emulator = opened(row), row.emulator()
+    voltage, _, state, power = row.quantities
+    assert row.link.bits == 7  # type: ignore[union-attr]
+    assert meet(supply.start(), emulator) == ""
+    assert meet(supply.measure(), emulator)[power] == pytest.approx(5)
+    assert next(supply.write(voltage, 13.5)).write == b"V1350\r"
+    assert meet(supply.write(voltage, 13.5), emulator) == {voltage: 13.5}
+    for on in (False, True):
+        assert meet(supply.write(state, on), emulator) == {state: on}
+        assert meet(supply.measure(), emulator)[state] is on
+    assert meet(supply.measure(), emulator)[voltage] == 13.5
+    talk = supply.write(voltage, 1.0)
+    next(talk)
+    with pytest.raises(BadFrame):
+        talk.send(b"NO\r")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("(?P<weight>", "(?P<wieght>"), "ask.0.match: group 'wieght' is no quantity; did you mean 'weight'?"),
+        (('send = "SI"', 'send = "S"'), "vector.0.ask: 'SI' is not asked"),
+        (('send = "SI"', 'snd = "SI"'), "ask.0.snd: unknown key; did you mean 'send'?"),
+        (("weight = 0.1,", "weight = 0.2,"), "vector.0: gives {'stable': True, 'weight': 0.1}, not {'weight': 0.2"),
+        (("match = 'S (", "match = 'S (".replace("(", "((")), "ask.0.match: no regular expression"),
+        (('S = "on"', 'S = ""'), "quantity.stable.values: '' is no word"),
+    ],
+)
+def test_a_mistake_about_an_instrument_is_told(change: tuple[str, str], told: str) -> None:
+    lines = wrong("mtsics", change)
+    assert any(told in line for line in lines), lines
