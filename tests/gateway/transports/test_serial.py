@@ -343,7 +343,7 @@ def test_another_speed_is_tried_while_bytes_come_that_make_no_sense(line: Line) 
     def speed() -> int:
         ear = line.connect()
         rate = serial.speed(line.near)
-        ear.transport.abortConnection()
+        cast(Any, ear.transport).abortConnection()
         turn(line.reactor, lambda: bool(ear.why))
         return rate or 0
 
