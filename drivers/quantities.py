@@ -36,6 +36,16 @@ def number(size: str, high: float) -> Quantity:
     return Quantity(f"n{size}", "1/cm³", high=high, digits=2)
 
 
+def number_between(smallest: str, largest: str, high: float) -> Quantity:
+    """How many airborne particles from *smallest* to *largest* micrometres are in a cubic centimetre."""
+    return Quantity(f"n{smallest}_to_{largest}", "1/cm³", high=high, digits=2)
+
+
+def particle_size(high: float) -> Quantity:
+    """Typical size of airborne particles, in micrometres."""
+    return Quantity("particle_size", "µm", high=high, digits=2)
+
+
 def formaldehyde(high: float) -> Quantity:
     """Formaldehyde in air, by mass."""
     return Quantity("formaldehyde", "µg/m³", high=high)

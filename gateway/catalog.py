@@ -104,6 +104,8 @@ NAMES: Mapping[str, str] = {
     "shtc3": "drivers.shtc3",
     "si7021": "drivers.si7021",
     "sml": "drivers.sml",
+    "sps30": "drivers.sps30",
+    "sps30uart": "drivers.sps30",
     "teleinfo": "drivers.teleinfo",
     "tmp102": "drivers.lm75",
     "tmp105": "drivers.lm75",
