@@ -54,6 +54,49 @@ def test_a_mistake_in_the_configuration_is_told(container: Container) -> None:
     answers(container)
 
 
+BOARD = """
+import contextlib, socket
+from drivers.codec.modbus_slave import Units
+from gateway import catalog
+board = catalog.find("modbusrelay8").emulator()
+units, server = Units({1: board}), socket.create_server(("127.0.0.1", 5020))
+while True:
+    line, _ = server.accept()
+    with line, contextlib.suppress(ConnectionError):
+        while data := line.recv(256):
+            line.sendall(units.receive(data))
+            open("/run/relays", "w").write(f"{board.answer(bytes((1, 0, 0, 0, 8)))[-1]:08b}")
+"""
+RELAYS = """
+[history]
+[device.relays]
+driver = "modbusrelay8"
+port = "tcp:127.0.0.1:5020"
+start = "hands-off"
+stop = "off"
+"""
+
+
+def test_a_service_that_is_killed_leaves_no_output_on(container: Container) -> None:
+    """Eight relays behind a serial server; only the stop policy wants them off."""
+    container.run(f"cat >/run/board.py <<'END'\n{BOARD}END\nsystemd-run --unit=board python3 /run/board.py")
+    container.run(f"cat >>/etc/gateway/gateway.toml <<'END'\n{RELAYS}END\nsystemctl restart gateway")
+    container.wait("gateway devices | grep 'relays running'")
+    container.run("gateway set relays.state_3 on && gateway set relays.state_8 on")
+    assert container.run("cat /run/relays") == "10000100"
+    container.run("systemctl kill --signal=KILL --kill-whom=main gateway")
+    container.wait("grep 00000000 /run/relays")
+    container.wait("gateway devices | grep 'relays running'")  # systemd has started it again
+    audited = container.run("gateway audit 20 | grep rule:stop")
+    assert "relays.state_3 " in audited and "gateway safe rule:stop OK" in audited
+    assert "relays.state_3 off" in container.run("journalctl --unit=gateway --no-pager")
+    container.run("gateway set relays.state_3 on && systemctl stop gateway")  # a clean end needs nobody's help
+    assert container.run("cat /run/relays") == "00000000"
+    assert "code=exited, status=0/SUCCESS" in container.run("systemctl status gateway || true")
+    container.run("systemctl stop board && cp -a /root/gateway.toml /etc/gateway/ && systemctl start gateway")
+    answers(container)
+
+
 def test_an_upgrade_keeps_the_configuration(container: Container, newer_package: Path) -> None:
     container.run("echo '# mine' >>/etc/gateway/gateway.toml")
     before = container.run("systemctl show --value -p MainPID gateway")

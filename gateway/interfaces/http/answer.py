@@ -20,8 +20,8 @@ SAFE = (
 )
 
 # Of commands that were refused; any other code is a 400.
-CODES = {"unknown": 404, "denied": 403, "bad-value": 422, "no-answer": 504, "bad-frame": 502, "wrong-device": 502, "locked": 409,
-         "device": 502, "limit": 429, "no-history": 503, "internal": 500}  # fmt: skip
+CODES = {"unknown": 404, "denied": 403, "bad-value": 422, "no-answer": 504, "bad-frame": 502, "wrong-device": 502,
+         "locked": 409, "device": 502, "limit": 429, "no-history": 503, "internal": 500}  # fmt: skip
 
 
 class Refusal(Exception):
