@@ -26,9 +26,9 @@ def pressure(low: float, high: float, digits: int = 2) -> Quantity:
     return Quantity("pressure", "hPa", low=low, high=high, digits=digits)
 
 
-def particles(size: str, high: float) -> Quantity:
+def particles(size: str, high: float, digits: int = 0) -> Quantity:
     """Mass concentration of airborne particles up to *size* micrometres."""
-    return Quantity(f"pm{size}", "µg/m³", high=high)
+    return Quantity(f"pm{size}", "µg/m³", high=high, digits=digits)
 
 
 def number(size: str, high: float) -> Quantity:

@@ -37,7 +37,7 @@ from drivers.codec.framing import terminated
 from drivers.emulation import sway
 from drivers.quantities import number_between, particle_size, particles
 
-MASS = tuple(particles(size, high=10_000) for size in ("1", "2_5", "4", "10"))
+MASS = tuple(particles(size, high=10_000, digits=1) for size in ("1", "2_5", "4", "10"))
 COUNTS = tuple(number_between("0_3", size, high=30_000) for size in ("0_5", "1", "2_5", "4", "10"))
 QUANTITIES = (*MASS, *COUNTS, particle_size(high=10))
 
