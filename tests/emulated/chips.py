@@ -174,5 +174,6 @@ CONFIGURATIONS = {
     "gpio.toml": GPIO,
     "second.toml": RELAY.format(way="auto", line="PUMP"),
     "relay-gpiod.toml": RELAY.format(way="gpiod", line="GPIO17"),
+    "relay-kept.toml": RELAY.format(way="auto", line="GPIO18").replace("hands-off", "on"),
     "relay-rpi.toml": RELAY.format(way="rpi", line="GPIO17"),
 }

@@ -108,6 +108,19 @@ def test_a_relay_s_line_is_driven(raspi: Board, way: str, who: str, kept: bool) 
     assert (raspi.word(GPFSEL1) >> 21 & 7 == OUTPUT) == kept
 
 
+def test_a_policy_that_this_kernel_does_not_keep_is_told_and_refused(raspi: Board) -> None:
+    config = "/etc/gateway/relay-kept.toml"
+    assert raspi.run("cat /sys/module/pinctrl_bcm2835/parameters/persist_gpio_outputs").strip() == "N"
+    assert "makes an input of gpio:GPIO18" in raspi.run(f"gateway check --config {config} 2>&1", 120)
+    raspi.run(
+        f"STATE_DIRECTORY=/run/kept setsid gateway run --config {config} >/run/kept.log 2>&1 & echo $! >/run/kept.pid"
+    )
+    refused = "until gateway devices --port 7601 2>/dev/null | grep 'pump refused'; do sleep 1; done"
+    assert "cannot be kept" in raspi.run(refused, 120)
+    assert raspi.word(GPFSEL1) >> 24 & 7 != OUTPUT
+    raspi.run("kill $(cat /run/kept.pid); sleep 3")
+
+
 def test_a_scan_finds_what_is_fitted(raspi: Board) -> None:
     found = raspi.run("gateway scan", 300).splitlines()
     assert "i2c:1 0x70  in use: the kernel's driver for pca9548" in found
