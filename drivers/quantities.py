@@ -276,9 +276,9 @@ def apparent_energy(low: float = 0, high: float = 1e9, digits: int = 3) -> Quant
     return Quantity("apparent_energy", "kVAh", low=low, high=high, digits=digits)
 
 
-def charge(high: float = 1e9) -> Quantity:
-    """Electric charge since the counter began, in ampere hours."""
-    return Quantity("charge", "Ah", high=high, digits=3)
+def charge(high: float = 1e9, low: float = 0) -> Quantity:
+    """Electric charge since the counter began, in ampere hours; negative when a battery lacks it."""
+    return Quantity("charge", "Ah", low=low, high=high, digits=3)
 
 
 def angle(digits: int = 1) -> Quantity:
@@ -339,3 +339,13 @@ def acceleration(reach: float = 10_000, digits: int = 3) -> Quantity:
 def rotation(reach: float = 100_000, digits: int = 2) -> Quantity:
     """How fast something turns about an axis, in degrees a second."""
     return Quantity("rotation", "°/s", low=-reach, high=reach, digits=digits)
+
+
+def duration(high: float = 1e9) -> Quantity:
+    """How long something lasts, or how long ago it was, in seconds."""
+    return Quantity("duration", "s", high=high)
+
+
+def error() -> Quantity:
+    """What a device says is wrong with it, by its own number; 0 is nothing."""
+    return Quantity("error", kind="int", high=65535)

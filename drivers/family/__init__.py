@@ -41,7 +41,7 @@ KNOWN: dict[str, Quantity] = {
         *(q.apparent_energy(), q.charge(), q.angle(), q.distortion(), q.wind_speed(), q.wind_direction(), q.rain()),
         *(q.uv_index(), q.alarm(), q.stable(), q.status()),
         *(q.reactive_energy(), q.tariff(), q.serial(), q.message()),
-        *(q.charge(), q.duration(), q.error()),
+        *(q.duration(), q.error()),
     )
 }
 
@@ -170,7 +170,11 @@ def mistake(key: Key, value: Any) -> str:
     if value is ...:
         return "is missing"
     if type(value) not in key.types:
-        return f"{value!r} is no {' or '.join(NAMES.get(kind, kind.__name__) for kind in key.types)}"
+        wanted = "number" if key.types == NUMBER else " or ".join(NAMES.get(kind, kind.__name__) for kind in key.types)
+        numeric = isinstance(value, str) and int in key.types and str not in key.types
+        plain = numeric and re.fullmatch(r"\s*([-+]?(?:0x[0-9A-Fa-f]+|[0-9.]+)) ?(ms|s|m|h)?", value)
+        way = f": write {plain[1]}, without quotes" + ", in seconds" * bool(plain[2]) if plain else ""
+        return f"{value!r} is no {wanted}{way}"
     if isinstance(value, float) and not isfinite(value):
         return f"{value} is no number"
     if isinstance(value, list) and not all(isinstance(item, key.items) for item in value):

@@ -246,7 +246,7 @@ def driver(name: str, table: Table) -> Driver[Settings]:
 
 
 def locate(said: dict[str, Any], where: str, problems: Problems) -> tuple[Any, int, str]:
-    if said["at"] is None:
+    if said["at"] is None and not any(key == f"{where}.at" for key, _ in problems):
         problems.append((f"{where}.at", "is missing: the number of its first byte, from 0; or `value`, a formula"))
     if said.get("writable"):
         problems.append((f"{where}.writable", "is not for frames"))

@@ -236,6 +236,8 @@ def pointed(said: int | str, where: str, problems: Problems) -> bytes:
 
 def locate(said: dict[str, Any], where: str, problems: Problems) -> tuple[Any, int, str]:
     if said["register"] is None:
+        if any(key == f"{where}.register" for key, _ in problems):
+            return b"", 0, "uint8"
         problems.append((f"{where}.register", "is missing: the register's number, such as 0x05; or `value`, a formula"))
         return b"", 0, "uint8"
     return pointed(said["register"], f"{where}.register", problems), said["at"] or 0, "uint8"
