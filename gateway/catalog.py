@@ -113,6 +113,7 @@ NAMES: Mapping[str, str] = {
     "tmp75": "drivers.lm75",
     "tsl2591": "drivers.tsl2591",
     "ublox": "drivers.gps",
+    "vedirect": "drivers.vedirect",
     "veml7700": "drivers.veml7700",
     "ws90": "drivers.tables",
 }

@@ -1,0 +1,237 @@
+"""VE.Direct: blocks and HEX messages of devices as their owners published them, and what spoils one.
+
+The charger's block was read off a MPPT 75/15; HEX messages are those of Victron's own documents, and of an Orion XS
+(community.victronenergy.com, topic 6562)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers.api import BadFrame, BadValue, DeviceError
+from drivers.vedirect import END, LONGEST, MESSAGE, Emulator, Settings, VEDirect, summed
+
+MPPT = (
+    b"\r\nPID\t0xA075\r\nFW\t175\r\nSER#\tHQ25492XRJM\r\nV\t13360\r\nI\t-40\r\nVPV\t10\r\nPPV\t0\r\nCS\t0\r\nMPPT\t0"
+    b"\r\nOR\t0x00000001\r\nERR\t0\r\nLOAD\tON\r\nIL\t0\r\nH19\t467\r\nH20\t0\r\nH21\t0\r\nH22\t3\r\nH23\t26\r\nHSDS\t59"
+    b"\r\nChecksum\t\xdc"
+)
+SAMPLE = {
+    **{"serial": "HQ25492XRJM", "voltage": 13.36, "current": -0.04, "voltage_pv": 0.01, "power_pv": 0, "status": "off"},
+    **{"error": 0, "state_load": True, "current_load": 0, "energy_yield": 4.67, "energy_yield_today": 0},
+    **{"power_max_today": 0, "energy_yield_yesterday": 0.03, "power_max_yesterday": 26},
+}
+PANEL = b":7F0ED009600DB\n"
+
+
+def events(*chunks: bytes) -> list[Any]:
+    device = VEDirect(Settings())
+    found = [event for chunk in chunks for event in device.feed(chunk)]
+    return [event if isinstance(event, DeviceError) else {q.name: v for q, v in event.items()} for event in found]
+
+
+def block(*lines: str) -> bytes:
+    return summed("".join(f"\r\n{line}" for line in lines).encode("latin-1") + b"\r\n" + END)
+
+
+def message(body: str) -> bytes:
+    command, raw = int(body[0], 16), bytes.fromhex(body[1:])
+    return b":%s%02X\n" % (body.encode(), 0x55 - command - sum(raw) & 0xFF)
+
+
+def test_a_block_of_a_solar_charger() -> None:
+    assert events(MPPT) == [SAMPLE]
+    assert events(MPPT * 3) == [SAMPLE] * 3
+
+
+def test_blocks_of_a_battery_monitor() -> None:
+    first = block(
+        *(
+            "PID\t0xA381",
+            "V\t12341",
+            "VS\t12800",
+            "T\t---",
+            "I\t-1500",
+            "P\t-19",
+            "CE\t-13200",
+            "SOC\t876",
+            "TTG\t1440",
+        ),
+        *("Alarm\tOFF", "Relay\tOFF", "AR\t0", "BMV\t712 Smart", "FW\t0408", "MON\t0"),
+    )
+    second = block(
+        *(
+            "H1\t-188890",
+            "H2\t0",
+            "H3\t-133402",
+            "H4\t1",
+            "H5\t0",
+            "H6\t-1183888",
+            "H7\t12333",
+            "H8\t14499",
+            "H9\t3600",
+        ),
+        *("H10\t4", "H11\t0", "H12\t0", "H15\t-12", "H16\t12900", "H17\t1563", "H18\t2095"),
+    )
+    assert events(first + second) == [
+        {
+            **{"voltage": 12.341, "voltage_aux": 12.8, "current": -1.5, "power": -19, "charge": -13.2, "level": 87.6},
+            **{"duration_left": 86400, "alarm": False, "state_relay": False, "error_alarm": 0},
+        },
+        {
+            **{"charge_deepest": -188.89, "charge_last": 0, "charge_mean": -133.402, "charge_drawn": -1183.888},
+            **{"count_cycles": 1, "count_full_discharges": 0, "voltage_min": 12.333, "voltage_max": 14.499},
+            **{"duration_since_full": 3600, "count_syncs": 4, "count_low_voltage": 0, "count_high_voltage": 0},
+            **{"voltage_aux_min": -0.012, "voltage_aux_max": 12.9, "energy_discharged": 15.63, "energy_charged": 20.95},
+        },
+    ]
+
+
+def test_blocks_of_an_inverter_and_a_converter() -> None:
+    inverter = block("PID\t0xA279", "MODE\t2", "CS\t9", "AC_OUT_V\t12003", "AC_OUT_I\t2", "AC_OUT_S\t24", "WARN\t0")
+    converter = block("PID\t0xA3F0", "DC_IN_V\t1345", "DC_IN_I\t12", "DC_IN_P\t16", "T\t-5", "RELAY\tON")
+    assert events(inverter + converter) == [
+        {"status": "inverting", "voltage_ac": 120.03, "current_ac": 0.2, "apparent_power_ac": 24, "error_warning": 0},
+        {"voltage_in": 13.45, "current_in": 1.2, "power_in": 16, "temperature": -5, "state_relay": True},
+    ]
+
+
+def test_what_is_nothing() -> None:
+    assert events(block("T\t---", "SOC\t---", "TTG\t-1", "V\t", "UNKNOWN\tx")) == []
+    assert events(block("T\t---", "V\t12000")) == [{"voltage": 12}]
+
+
+@pytest.mark.parametrize(
+    ("text", "sample"),
+    [
+        (PANEL, {}),  # maximum current of the charger: none of ours
+        (message("AD5ED003905"), {"voltage": 13.37}),
+        (message("ABBED00D007"), {"voltage_pv": 20}),
+        (message("7BCED0010270000"), {"power_pv": 100}),
+        (message("ADBED00F4FF"), {"temperature_charger": -0.12}),
+        (message("A8CED00C4F9FFFF"), {"current": -1.596}),
+        (message("AFF0F001027"), {"level": 100}),
+        (b":A0002000148\n", {}),
+        (message("A01020005"), {"status": "float"}),
+        (b":A0102000642\n", {"status": "storage"}),
+    ],
+)
+def test_hex_messages(text: bytes, sample: dict[str, Any]) -> None:
+    assert events(text) == ([sample] if sample else [])
+    assert events(MPPT + text + MPPT) == [SAMPLE, *([sample] if sample else []), SAMPLE]
+    for at in (2, MPPT.index(b"CS"), MPPT.index(b"Checksum")):  # within a block
+        assert events(MPPT[:at] + text + MPPT[at:])[-1] == SAMPLE
+
+
+def test_hex_messages_that_say_nothing() -> None:
+    assert events(b":154\n" + b":51641F9\n" + b":451\n") == []  # a ping, its answer, a question
+    assert (
+        events(message("ABBED01D007") + message("ABBED00FFFF") + message("AFF0F00FFFF") + message("ADBED00FF7F")) == []
+    )
+
+
+@pytest.mark.parametrize(
+    "text", [b":7F0ED009600DC\n", b":7\n", b":\n", b":7F0ED009600D\n", b":7F0ED009600DBx", b":" + b"0" * MESSAGE]
+)
+def test_hex_messages_that_are_none(text: bytes) -> None:
+    told = events(MPPT + text + MPPT + MPPT)
+    assert isinstance(told[1], BadFrame) and told[0] == told[-1] == SAMPLE
+
+
+def test_hex_messages_with_values_that_are_none() -> None:
+    assert [type(event) for event in events(message("ABBED0001"))] == [BadValue]
+    assert [type(event) for event in events(message("A01020063"))] == [BadValue]
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("V\t12.5", "V '12.5' is no number"),
+        ("V\t9999999", "voltage 10000 V not in -1000..1000"),
+        ("SOC\t1001", "level 100.1 % not in 0..100"),
+        ("LOAD\tYES", "LOAD 'YES' is neither ON nor OFF"),
+        ("CS\t99", "state 99 is unknown"),
+        ("CS\tx", "state -1 is unknown"),
+        ("SER#\thq", "SER# 'hq'"),
+    ],
+)
+def test_a_value_that_is_none_is_refused_alone(line: str, why: str) -> None:
+    bad, sample = events(block(line, "I\t1000"))
+    assert isinstance(bad, BadValue) and str(bad) == why and sample == {"current": 1}
+
+
+def test_spoilt_and_torn_blocks_do_not_cost_the_next() -> None:
+    for bad in (
+        MPPT.replace(b"13360", b"13361"),
+        MPPT[:-1] + b"\xdd",
+        block("V\t1", "V\t2"),
+        block("V 1"),
+        summed(END),
+    ):
+        assert [type(event) for event in events(MPPT + bad + MPPT)] == [dict, BadFrame, dict], bad
+    for bad in (MPPT[:60], b"noise", b"\r\nnoise", MPPT[30:40]):
+        assert [type(event) for event in events(MPPT + bad + MPPT)] == [dict, BadFrame, dict], bad
+        assert events(bad + MPPT)[-1] == SAMPLE
+    assert events(MPPT[24:] + MPPT) == [SAMPLE]  # who begins to listen has lost nothing
+    assert [type(event) for event in events(b"x" * LONGEST)] == [BadFrame]
+
+
+def test_any_byte_may_be_the_sum() -> None:
+    seen = set()
+    for at in range(256):
+        one = block("I\t1000", f"X\t{'@' * (at // 64)}{chr(59 + at % 64)}")
+        seen.add(one[-1])
+        assert events(one + one) == [{"current": 1}] * 2, one
+    assert len(seen) == 256
+
+
+def test_every_flipped_bit_is_noticed() -> None:
+    for at in range(len(MPPT) * 8):
+        spoilt = bytearray(MPPT)
+        spoilt[at // 8] ^= 1 << at % 8
+        assert not [event for event in events(bytes(spoilt)) if isinstance(event, dict)]
+
+
+STREAM = (
+    MPPT
+    + PANEL
+    + b"noise"
+    + MPPT
+    + MPPT[:99]
+    + b":A0102000642\n"
+    + MPPT[99:]
+    + MPPT[40:]
+    + b"x" * 1500
+    + MPPT
+    + b":zz"
+    + MPPT
+)
+
+
+@given(st.lists(st.integers(0, len(STREAM)), max_size=20))
+def test_chunks_of_any_size(cuts: list[int]) -> None:
+    whole = list(map(str, events(STREAM)))
+    bounds = [0, *sorted(cuts), len(STREAM)]
+    assert list(map(str, events(*(STREAM[a:b] for a, b in zip(bounds, bounds[1:], strict=False))))) == whole
+    assert len(whole) > 6
+
+
+def test_byte_by_byte() -> None:
+    chunks = [STREAM[at : at + 1] for at in range(len(STREAM))]
+    assert list(map(str, events(*chunks))) == list(map(str, events(STREAM)))
+
+
+@given(st.binary(max_size=3000))
+def test_anything_is_borne_and_little_kept(data: bytes) -> None:
+    device = VEDirect(Settings())
+    assert all(isinstance(event, DeviceError) for event in device.feed(data))
+    assert len(device.buffer) <= LONGEST + MESSAGE
+
+
+def test_emulator_says_a_block_in_a_second() -> None:
+    emulator = Emulator()
+    samples = events(*(emulator.tick(0.1) for _ in range(300)))
+    assert 57 <= len(samples) <= 60 and not any(isinstance(sample, DeviceError) for sample in samples)
