@@ -244,7 +244,6 @@ def from_table(name: str, text: str, file: str) -> Driver[Any]:
     try:
         row: Driver[Any] = import_module(FAMILIES[family]).driver(name, table)
     except BadTable as error:
-        raise ConfigError(
-            tuple(Problem(file, page.lines.of(tuple(key.split("."))), key, reason) for key, reason in error.problems)
-        ) from None
+        told = [Problem(file, page.lines.of(tuple(key.split("."))), key, reason) for key, reason in error.problems]
+        raise ConfigError(tuple(sorted(told, key=lambda problem: problem.line))) from None
     return row

@@ -115,6 +115,7 @@ def parser() -> argparse.ArgumentParser:
     reload.add_argument("--port", type=int, default=PORT, help=f"its query port on this machine; default {PORT}")
     emulate = add("emulate", "open a terminal that behaves like a device", do_emulate)
     emulate.add_argument("driver")
+    emulate.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help="names the folder of your own")
     record = add("record", "write what went over a device's wire into a file", do_record)
     record.add_argument("device")
     which = record.add_mutually_exclusive_group()
@@ -406,7 +407,7 @@ def do_emulate(chosen: Any, install: Install) -> int:
     reactor = install(False)
     from gateway import play
 
-    return play.emulate(reactor, row(chosen.driver))
+    return play.emulate(reactor, row(chosen.driver, chosen.config))
 
 
 def do_record(chosen: Any, install: Install) -> int:
@@ -435,13 +436,16 @@ def do_replay(chosen: Any, install: Install) -> int:
     return 0
 
 
-def row(name: str) -> Any:
-    from gateway import catalog
+def row(name: str, path: Path = CONFIG) -> Any:
+    """The driver *name*; of one's own, the configuration at *path* names the folder."""
+    from gateway import catalog, config
     from gateway.notation import nearest
 
+    folder = config.drivers_folder(path)
     try:
-        return catalog.find(name)
+        return catalog.find(name, folder, config.python_drivers(path))
     except KeyError:
-        raise GatewayError(f"{name}: no such driver{nearest(name, catalog.names())}; see `gateway drivers`") from None
+        near = nearest(name, catalog.names(folder))
+        raise GatewayError(f"{name}: no such driver{near}; see `gateway drivers`") from None
     except ValueError as error:  # the user's own, with a mistake
         raise GatewayError(str(error)) from None

@@ -172,7 +172,7 @@ def mistake(key: Key, value: Any) -> str:
     if type(value) not in key.types:
         wanted = "number" if key.types == NUMBER else " or ".join(NAMES.get(kind, kind.__name__) for kind in key.types)
         numeric = isinstance(value, str) and int in key.types and str not in key.types
-        plain = numeric and re.fullmatch(r"\s*([-+]?(?:0x[0-9A-Fa-f]+|[0-9.]+)) ?(ms|s|m|h)?", value)
+        plain = numeric and re.fullmatch(r"\s*([-+]?(?:0x[0-9A-Fa-f]+|[0-9.]+)) ?(s)?", value)
         way = f": write {plain[1]}, without quotes" + ", in seconds" * bool(plain[2]) if plain else ""
         return f"{value!r} is no {wanted}{way}"
     if isinstance(value, float) and not isfinite(value):

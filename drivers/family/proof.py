@@ -18,8 +18,8 @@ ERRORS = ("", "BadFrame", "BadValue", "NoAnswer", "WrongDevice")
 def hexed(text: Any, where: str, problems: Problems) -> bytes:
     """The bytes written in hexadecimal, with spaces wherever one likes, or as a program has them: ``0x01, 0x04``."""
     try:
-        words = (word.removeprefix("0x") for word in text.replace(",", " ").split())
-        return bytes.fromhex("".join(f"0{word}" if len(word) == 1 else word for word in words))
+        words = text.replace(",", " ").split()
+        return bytes.fromhex("".join(word[2:].zfill(2) if word[:2] == "0x" else word for word in words))
     except (ValueError, AttributeError):
         problems.append((where, f'{text!r} are no bytes in hexadecimal, such as "01 04 43 66"'))
         return b""

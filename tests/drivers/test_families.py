@@ -235,6 +235,11 @@ def test_frames_are_found_in_whatever_comes() -> None:
     )
 
 
+def test_bytes_may_be_written_as_programs_have_them() -> None:
+    text = said("sds011").replace(DUST, ", ".join(f"0x{int(byte, 16):x}" for byte in DUST.split()))
+    assert "0xa, 0xa1" in text and made(text).quantities
+
+
 def test_noise_is_bounded() -> None:
     own = device("sds011")
     for _ in range(100):
@@ -303,6 +308,7 @@ def test_a_sensor_that_is_asked() -> None:
         (("from = 2", "frm = 2"), "frame.check.frm: unknown key; did you mean 'from'?"),
         (('end = "AB"', 'end = "AC"'), "vector.0: gives BadFrame: no end ac"),
         (("at = 4", ""), "quantity.pm10.at: is missing"),
+        (("at = 4", 'at = "4"'), "quantity.pm10.at: '4' is no whole number: write 4, without quotes"),
         (('hex = "AA C0 D4', 'hex = "AA C1 D4'), "vector.0: gives BadFrame: no start aa c0"),
     ],
 )

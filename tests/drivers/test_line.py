@@ -303,7 +303,7 @@ def changed(change: str) -> str:
         ('title = "A scale" -> titel = "A scale"', "titel: unknown key; did you mean 'title'?; title: is missing"),
         ('family = "line" -> family = "lien"', "family: 'lien' is none of line; did you mean 'line'?"),
         ("period = 0.5 -> period = -1", "period: -1 is not in 0..86400"),
-        ('period = 0.5 -> period = "1s"', "period: '1s' is no number or whole number"),
+        ('period = 0.5 -> period = "1s"', "period: '1s' is no number: write 1, without quotes, in seconds"),
         ("period = 0.5 -> period = nan", "period: nan is no number"),
         ("baud = 4800 -> baud = 0", "serial.baud: 0 is not in 50..4000000"),
         ('parity = "E" -> parity = "even"', "serial.parity: 'even' is none of N, E, O"),

@@ -1,4 +1,4 @@
-"""The user's own drivers in Python: only where that is allowed, the same row until the file changes, and what is wrong."""
+"""The user's own drivers in Python: only where that is allowed, the same row until the file changes, what is wrong."""
 
 from __future__ import annotations
 
