@@ -65,7 +65,7 @@ KNOT = 1852 / 3600  # m/s
 KMH = 1 / 3.6  # m/s
 DAY, HOUR = 86_400_000, 3_600_000  # milliseconds
 GSA_LIFE = 10  # samples for which a GSA holds: many receivers send it once a second and ten positions in between
-GSV_REST = 2  # rounds of GSV left out when one is counted: they are most of what a receiver says, and change slowly
+GSV_REST = 3  # rounds of GSV left out when one is counted: they are most of what a receiver says, and change slowly
 UBX_LIFE = 10  # epochs of sentences that are left out after one in UBX
 BAUDS = (9600, 38400, 115200, 4800, 57600, 19200)  # the usual ones, most usual first
 UNMEASURED = b"EMNSV"  # modes: estimated, manual, none, simulated, void; the others are kinds of fixes
@@ -134,9 +134,11 @@ class GPS:
         self.in_view: dict[Quantity, Value] = {}  # counted, and not yet told
 
     def feed(self, data: bytes) -> Iterator[Sample | DeviceError]:
-        if ubx.START[:1] not in data and not self.frames.held:
-            yield from self.listen(data)
-            return
+        binary = self.frames.held or ubx.START[:1] in data
+        return self.part(data) if binary else self.listen(data)
+
+    def part(self, data: bytes) -> Iterator[Sample | DeviceError]:
+        """Take the frames of UBX, and what stands between them."""
         for piece in self.frames.feed(data):
             if isinstance(piece, bytes):
                 yield from self.listen(piece)
@@ -147,7 +149,7 @@ class GPS:
                     yield self.solve(event) if isinstance(event, ubx.Solution) else event
 
     def listen(self, data: bytes) -> Iterator[Sample | DeviceError]:
-        """Take what stands between the frames of UBX."""
+        """Take sentences."""
         for body in self.sentences.feed(data):
             if isinstance(body, BadFrame):
                 yield body
