@@ -18,7 +18,7 @@ case ${1:-} in
     # With what the .deb depends on at hand, downloaded but not installed: the container it is tried in has no network.
     system) set -- system --variant=minbase --include="systemd-sysv udev dbus man-db bash-completion" --skip=cleanup/apt \
         --customize-hook="APT_CONFIG=\$MMDEBSTRAP_APT_CONFIG apt-get -qq --yes --download-only \
-            --option=APT::Install-Recommends=true install $gateway" ;;
+            --option=APT::Install-Recommends=true install $gateway python3-spidev" ;;
     arm64) set -- arm64 --variant=extract --architectures=arm64 \
         --extract-hook='cd "$1/usr/share" && rm -rf doc info locale man' \
         --include="$gateway python3-hypothesis python3-pytest python3-rpi.gpio bash busybox-static coreutils dash e2fsprogs
