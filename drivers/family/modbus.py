@@ -6,23 +6,23 @@ address on the wire, from 0.  What lies side by side is read in one request.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from drivers.api import BadValue, DeviceError, Driver, Modbus, Operation, Quantity, Request, Sample, Talk, Value
+from drivers.api import DeviceError, Driver, Modbus, Operation, Request
 from drivers.codec.crc import crc16_modbus
-from drivers.codec.modbus import BITS, REGISTERS, Exchange, bits, pdu, sealed
-from drivers.codec.modbus_slave import Slave
-from drivers.codec.registers import blocks
+from drivers.codec.modbus import REGISTERS, Exchange, pdu, sealed
 from drivers.family import ABOUT, NUMBER, SERIAL, BadTable, Key, Problems, Table, about, take
-from drivers.family.fields import ORDERS, Field, Layout, overlay, read_layout
+from drivers.family.fields import ORDERS, overlay, read_layout
+from drivers.family.layout import Field, Layout
 from drivers.family.proof import ERRORS, draw, hexed, judged, mute, named, talked
-from drivers.family.swaying import Swaying
+from drivers.family.unit import SPACES, Emulator, Outputs, Settings, Unit, answered, cut
 
-SPACES = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}  # and the function that reads each
 ADDRESS = Key((int,), None, span=(0, 0xFFFF))
+
+
 TABLE = {
     **ABOUT,
     "family": Key((str,), ..., ("modbus",)),
@@ -31,6 +31,8 @@ TABLE = {
     "field": Key((dict,), {}),
     "emulator": Key((dict,), {}),
 }
+
+
 LINE = {
     **SERIAL,
     "unit": Key((int,), 1, span=(1, 247)),
@@ -41,8 +43,14 @@ LINE = {
     "order": Key((str,), None, tuple(ORDERS)),
     "write": Key((int,), 6, (6, 16)),  # the function that sets one register
 }
+
+
 INIT = {"coil": ADDRESS, "holding": ADDRESS, "value": Key((int,), span=(0, 0xFFFF))}
+
+
 HEX = Key((dict,), {})
+
+
 VECTOR = {
     "ask": Key((str,), ""),
     "answer": Key((str,), ""),
@@ -50,82 +58,6 @@ VECTOR = {
     **{"input": HEX, "holding": HEX},
     **{"gives": Key((dict,), {}), "error": Key((str,), "", ERRORS)},
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The table has said it all; the unit is chosen with its place."""
-
-
-class Unit:
-    """One unit.  It keeps nothing between two questions."""
-
-    start: Callable[[], Talk[str]]
-
-    def __init__(self, layout: Layout, line: Mapping[str, Any], init: tuple[Request, ...]) -> None:
-        self.layout, self.single, self.init = layout, line["write"], init
-        if init:
-            self.start = self.begin
-        self.requests = tuple(
-            Request(function, *block)  # type: ignore[arg-type]  # one of the four that read
-            for space, function in SPACES.items()
-            for block in blocks(
-                {(f.place[1], words(f)) for f in layout.read if f.place[0] == space},
-                line["gap"],
-                BITS if function < 3 else line["most"],
-            )
-        )
-
-    def begin(self) -> Talk[str]:
-        for request in self.init:  # noqa: UP028  # a tuple cannot be sent the answers
-            yield request
-        return ""
-
-    def measure(self) -> Talk[Sample]:
-        raws = dict[Field, bytes]()
-        for request in self.requests:
-            raws |= cut(self.layout, request, (yield request))
-        return self.layout.sample(raws)
-
-
-class Outputs(Unit):
-    """One that has something to set."""
-
-    def write(self, quantity: Quantity, value: Value) -> Talk[Sample]:
-        field = self.layout.by_quantity.get(quantity)
-        if field is None or not field.writable:
-            raise BadValue(f"{quantity.name} cannot be set")
-        space, address = field.place
-        if space == "coil":
-            raw = field.raw(value, b"\0")
-            yield Request(5, address, values=(raw[0],))
-            return {quantity: field.value(field.number(raw))}
-        assert field.coding
-        old = b"" if field.coding.bits is None else (yield Request(3, address, words(field)))
-        raw = field.raw(value, old)
-        values = tuple(int.from_bytes(raw[at : at + 2], "big") for at in range(0, len(raw), 2))
-        yield Request(6 if len(values) == 1 and self.single == 6 else 16, address, values=values)
-        return {quantity: field.value(field.number(raw))}
-
-
-def words(field: Field) -> int:
-    """How many registers, or bits, *field* takes."""
-    assert field.coding
-    return 1 if SPACES[field.place[0]] < 3 else (field.coding.size + 1) // 2
-
-
-def cut(layout: Layout, request: Request, data: bytes) -> Mapping[Field, bytes]:
-    """The bytes of every field that lies wholly in the answer *data*."""
-    raws = {}
-    for field in layout.read:
-        space, address = field.place
-        at = address - request.address
-        if SPACES[space] == request.function and 0 <= at <= at + words(field) <= request.count:
-            if request.function < 3:
-                raws[field] = bytes((bits(data, request.count)[at],))
-            else:
-                raws[field] = data[2 * at : 2 * (at + words(field))]
-    return raws
 
 
 def locate(line: Table, said: dict[str, Any], where: str, problems: Problems) -> tuple[Any, int, str]:
@@ -270,53 +202,3 @@ def set_right(unit: Unit, vector: Mapping[str, Any], where: str, problems: Probl
         frame = sealed(wanted[0] if wanted else 1, sent[-1])
         if frame != wanted:
             problems.append((f"{where}.ask", f"setting {name} sends {frame.hex(' ')}"))
-
-
-class Emulator(Slave):
-    """A unit that has all that the table reads, with numbers that sway."""
-
-    def __init__(
-        self,
-        layout: Layout,
-        requests: tuple[Request, ...],
-        init: tuple[Request, ...],
-        bases: Mapping[Field, bytes],
-        start: Mapping[str, Any],
-    ) -> None:
-        self.spaces: dict[str, dict[int, int]] = {space: {} for space in SPACES}
-        names = {function: space for space, function in SPACES.items()}
-        for request in requests:
-            own = range(request.address, request.address + request.count)
-            self.spaces[names[request.function]] |= dict.fromkeys(own, 0)
-        for request in init:
-            self.spaces["coil" if request.function == 5 else "holding"].setdefault(request.address, 0)
-        coils, inputs, holding, registers = self.spaces.values()
-        super().__init__(coils=coils, inputs=inputs, holding=holding, registers=registers)
-        for field, raw in bases.items():
-            self.put(field, raw)
-        self.swaying = Swaying(layout, bases, start)
-        self.show(True)
-
-    def put(self, field: Field, raw: bytes) -> None:
-        space, address = field.place
-        step = 1 if SPACES[space] < 3 else 2
-        for at in range(0, len(raw), step):
-            self.spaces[space][address + at // step] = int.from_bytes(raw[at : at + step], "big")
-
-    def show(self, first: bool = False) -> None:
-        for field, value in self.swaying.shown(first):
-            space, address = field.place
-            own = range(address, address + words(field))
-            old = b"".join(self.spaces[space][each].to_bytes(1 if SPACES[space] < 3 else 2, "big") for each in own)
-            self.put(field, field.raw(value, old))
-
-    def tick(self, seconds: float) -> bytes:
-        self.swaying.age += seconds
-        self.show()
-        return b""
-
-
-def answered(emulator: Emulator, wanted: Operation) -> bytes:
-    """What *emulator* answers, as the line would hand it on."""
-    assert isinstance(wanted, Request)
-    return Exchange(1, wanted).data(emulator.answer(pdu(wanted)))

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from drivers.api import BadFrame, DeviceError, NoAnswer, Operation, R, Sample, Sleep, Talk, Value
 from drivers.family import Problems
-from drivers.family.fields import Field
+from drivers.family.layout import Field
 
 Mark: TypeAlias = tuple[int, int, str]  # the first byte, how many, and what to say of them
 ROW = 16  # bytes in a row of a drawing

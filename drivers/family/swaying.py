@@ -12,7 +12,7 @@ from typing import Any
 from drivers.api import BadValue, Value
 from drivers.emulation import sway
 from drivers.family import scaled
-from drivers.family.fields import Field, Layout
+from drivers.family.layout import Field, Layout
 
 COUNTED = ("energy", "reactive_energy", "apparent_energy", "volume", "count", "rain")
 USUAL = {"temperature": 21.5, "humidity": 45.0, "pressure": 1013.2, "frequency": 50.0, "power_factor": 0.97}

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from drivers.api import BadValue
 from drivers.family import Problems, scaled
-from drivers.family.fields import TYPES, Coding, read_layout
+from drivers.family.fields import TYPES, read_layout
 from drivers.family.frame import AT, locate
+from drivers.family.layout import Coding
 from drivers.family.proof import named
 
 KINDS = [f"{name}{size}" for name in ("int", "uint") for size in (8, 16, 24, 32, 40, 48, 56, 64)]

@@ -286,7 +286,7 @@ def test_emulated_units_share_a_line_and_a_reload_moves_one(tmp_path: Path) -> N
         for name in ("meter", "relays", "more"):
             daemon.reaches(name, "running")
         assert daemon.value("relays.state_2") == "on", "nobody touched it"
-        assert daemon.value("more.state_2") == "off" and daemon.value("meter.frequency") == "50.02"
+        assert daemon.value("more.state_2") == "off" and 49 < float(daemon.value("meter.frequency")) < 51.1
         daemon.configure(text(meter=7))
         daemon.reload()
         assert daemon.state("meter").startswith("running")
