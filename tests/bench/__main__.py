@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from tests.bench import measures, modbus, query, report
+from tests.bench.decoding import decoding
 from tests.bench.history import history
 from tests.bench.servers import CORES
 
@@ -25,6 +26,7 @@ TABLES = {
         measures.starting,
     ),
     "history": (history,),
+    "drivers": (decoding,),
 }
 
 
