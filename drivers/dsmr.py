@@ -246,7 +246,8 @@ def new(age: float, now: str) -> Iterator[str]:
             yield f"1-0:{at + c}.7.0({draw * part * (c % 2):06.3f}*{unit})"
         yield f"1-0:{at + 13}.7.0(0.{950 + at})"
     yield from (f"1-0:{c}.7.0(00.042*kvar)" for c in range(5, 9))
-    yield f"1-0:15.7.0({draw:06.3f}*kW)\r\n1-0:16.7.0({draw:06.3f}*kW)\r\n1-0:1.4.0({draw:06.3f}*kW)\r\n1-0:1.6.0({now}W)(05.123*kW)"
+    yield from (f"1-0:{code}.0({draw:06.3f}*kW)" for code in ("15.7", "16.7", "1.4"))
+    yield f"1-0:1.6.0({now}W)(05.123*kW)"
     yield from (
         f"1-0:{at}.7.0({sway(age + at, 230, 3):05.1f}*V)\r\n1-0:{at - 1}.7.0({draw:06.2f}*A)" for at in (32, 52, 72)
     )

@@ -123,7 +123,11 @@ def test_a_name_nobody_has(tmp_path: Path) -> None:
             FLOW.replace('"line"', '"lines"'),
             "a.toml:1: family: 'lines' is none of line, ask, frame, modbus, registers; did you mean `line`?",
         ),
-        ("a.toml", FLOW.replace('"line"', "[1]"), "a.toml:1: family: [1] is none of line, ask, frame, modbus, registers"),
+        (
+            "a.toml",
+            FLOW.replace('"line"', "[1]"),
+            "a.toml:1: family: [1] is none of line, ask, frame, modbus, registers",
+        ),
         (
             "a.toml",
             FLOW.replace("flow", "power"),

@@ -53,7 +53,8 @@ class Fake:
     @property
     def card(self) -> Card:
         return Card(name=self.name, label=self.label, driver=self.driver, title=f"Some {self.driver}", period=1.0,
-                    documentation="", where=self.where, settings={}, quantities=self.quantities, rules=self.rules)  # fmt: skip
+                    documentation="", where=self.where, settings={}, quantities=self.quantities,
+                    rules=self.rules)  # fmt: skip
 
     @property
     def status(self) -> Status:
