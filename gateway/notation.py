@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from difflib import SequenceMatcher, get_close_matches
 from math import isfinite
 from os.path import commonprefix
 from typing import Any, TypeVar
@@ -24,6 +23,8 @@ HOST = re.compile(rf"{LABEL}(\.{LABEL})*")
 
 def nearest(word: object, known: Iterable[str]) -> str:
     """What may have been meant by *word*: the end of a sentence, empty when nothing known is like it."""
+    from difflib import SequenceMatcher, get_close_matches  # a mistake is rare, and this import is not small
+
     word = str(word).lower()
     near = get_close_matches(word, known, 3)
     if not near:

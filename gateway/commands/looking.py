@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from gateway.clock import Clock, Segment, iso
@@ -156,6 +155,8 @@ def plain(fact: object) -> str:
 
 def release(distribution: str) -> str:
     """The version that is installed, or "unknown" where only the source lies around."""
+    from importlib.metadata import PackageNotFoundError, version  # with all it needs, more than the rest of this module
+
     try:
         return version(distribution)
     except PackageNotFoundError:
