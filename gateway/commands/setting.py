@@ -32,6 +32,10 @@ def writing(me: Session, name: str, text: str) -> tuple[Handle, Quantity, Value]
     name = me.full(name)
     device, _, key = name.rpartition(".")
     if device == MANUAL:
+        if key in me.hub.devices:  # "set pump on" shall not look as if it had switched something
+            able = [f"{key}.{each.name}" for each in me.handle(key).card.quantities if each.writable]
+            hint = f"set {able[0]}" if able else "none of its quantities can be set"
+            raise CommandError("unknown", f"{key} is a device, and no key of `{MANUAL}`: {hint}")
         checked(key, text)
         return None
     quantity = me.quantity(name)

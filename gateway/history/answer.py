@@ -6,7 +6,7 @@ is the page.  Memory is bounded by the page and one block.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from heapq import merge
 from typing import Any
 
@@ -15,9 +15,11 @@ from gateway.history.block import Points
 from gateway.history.buckets import gathered
 from gateway.history.file import HistoryError
 from gateway.history.head import Series
-from gateway.history.past import Answering, parts_of, spans
+from gateway.history.past import Answering, Span, parts_of, spans
 from gateway.history.question import Page, Place, Question, Run
 from gateway.history.store import Store
+
+Part = tuple[Series, Points, int, int]  # readings from one place on and before another
 
 
 def answer(store: Store, question: Question) -> Answering[Page]:
@@ -45,33 +47,45 @@ def attempt(store: Store, question: Question) -> Answering[Page]:
 
 
 def listed(store: Store, question: Question, series: Sequence[Series]) -> Answering[Page]:
-    """Readings as they came."""
-    last, runs, left = series[-1], [], question.limit
+    """Readings as they came.  A page ends where a name changes its kind: all of it is written alike."""
+    of, place, left = series[-1], None, question.limit
+    runs: list[Run] = []
     order = spans(store, question)
     for span in reversed(order) if question.backwards else order:
         if (after := question.after) is not None and (
             span.boot > after.boot if question.backwards else span.boot < after.boot
         ):
             continue
-        parts = (parts_of(store, each, span, question.backwards) for each in series)
-        if len(series) == 1:
-            rows = next(parts)
-        else:
-            rows = merge(*parts, key=lambda part: part[1].place(part[2]), reverse=question.backwards)
-        for each, points, begin, end in rows:
+        for each, points, begin, end in rows(store, series, span, question.backwards):
             yield
             if after is not None:
                 begin, end = beyond(points, begin, end, after, question.backwards)
             if begin >= end:
                 continue
+            if not left or (runs and each is not of):
+                return Page(tuple(runs), of.unit, of.digits, of.kind, place)  # type: ignore[arg-type]
             taken = min(left, end - begin)
+            more = taken < end - begin
             begin, end = (end - taken, end) if question.backwards else (begin, begin + taken)
             runs.append(run(each, points, begin, end, span.offset, question.backwards))
-            left -= taken
-            if not left:
-                place = points.place(begin if question.backwards else end - 1)
-                return Page(tuple(runs), last.unit, last.digits, last.kind, place)  # type: ignore[arg-type]
-    return Page(tuple(runs), last.unit, last.digits, last.kind)  # type: ignore[arg-type]
+            of, left, place = each, left - taken, points.place(begin if question.backwards else end - 1)
+            if more:
+                return Page(tuple(runs), of.unit, of.digits, of.kind, place)  # type: ignore[arg-type]
+    return Page(tuple(runs), of.unit, of.digits, of.kind)  # type: ignore[arg-type]
+
+
+def rows(store: Store, series: Sequence[Series], span: Span, backwards: bool) -> Iterator[Part]:
+    """Runs of readings of one series; of several, which may take turns, one reading after the other."""
+    parts = [parts_of(store, each, span, backwards) for each in series]
+    if len(parts) == 1:
+        return parts[0]
+    return merge(*(single(part, backwards) for part in parts), key=lambda one: one[1].place(one[2]), reverse=backwards)
+
+
+def single(parts: Iterator[Part], backwards: bool) -> Iterator[Part]:
+    for series, points, begin, end in parts:
+        for at in range(end - 1, begin - 1, -1) if backwards else range(begin, end):
+            yield series, points, at, at + 1
 
 
 def beyond(points: Points, begin: int, end: int, after: Place, backwards: bool) -> tuple[int, int]:

@@ -16,6 +16,8 @@ from tests.emulated.board import VIRT, Board
 from tests.emulated.container import Container
 from tests.emulated.figures import note
 
+MOST = 48  # MB: a leap shall be noticed; the target itself, 45, is `make bench`'s
+
 # CPU time of all threads in ns, and memory in kB.
 START = "(setsid gateway demo >/run/demo.log 2>&1 & echo $! >/run/demo.pid)"
 ANSWER = "until gateway devices >/dev/null 2>&1; do sleep 0.2; done"
@@ -47,7 +49,7 @@ def test_what_it_costs_on_arm64(counting: Board) -> None:
     note("arm64, ten devices: instructions to the first answer", f"{spent:.2f} thousand million")
     note("arm64, ten devices: RSS", f"{size:.1f} MB")
     note("arm64: instructions for a reading", f"{reading * 1000:.0f}")
-    assert size < 45
+    assert size < MOST
 
 
 def test_what_it_costs_here(container: Container, package: Path) -> None:
@@ -59,4 +61,4 @@ def test_what_it_costs_here(container: Container, package: Path) -> None:
     note("x86-64, ten devices: CPU to the first answer", f"{spent:.2f} s")
     note("x86-64, ten devices: RSS", f"{size:.1f} MB")
     note("x86-64: a reading", f"{reading:.2f} µs")
-    assert size < 45
+    assert size < MOST

@@ -16,6 +16,7 @@ from gateway.reading import Reading
 
 More = Callable[[], Answer | Deferred[Answer]]  # the next page
 LINE = 8192  # bytes of a command, at most
+TELNET = re.compile(rb"\xff(?:[\xfb-\xfe][^\n]|[\xf0-\xf9])")  # RFC 854: what a telnet client offers by itself
 HTTP = re.compile(rb"host:|(?!set )[a-z]+ \S+ http/\d", re.IGNORECASE)  # a browser that was led here
 
 
@@ -36,6 +37,8 @@ class Text:
         return self.answers.answer(lines)
 
     def cut(self, data: bytes) -> list[bytes]:
+        if b"\xff" in data:  # in no UTF-8
+            data = TELNET.sub(b"", data)
         lines = (self.tail + data if self.tail else data).replace(b"\r\n", b"\n").split(b"\n")
         self.tail = lines.pop()
         if self.too_long and lines:

@@ -260,6 +260,14 @@ def test_values_that_will_not_do(house: House, session: Session, name: str, text
     assert status.startswith(f"ERR bad-value {words}") and len(status) < 200 and house.pump.told == []
 
 
+def test_a_device_is_no_key(session: Session) -> None:
+    """It would look as if something had been switched."""
+    assert say(session, "set pump on") == ["ERR unknown pump is a device, and no key of `manual`: set pump.state"]
+    assert say(session, "set attic 5") == [
+        "ERR unknown attic is a device, and no key of `manual`: none of its quantities can be set"
+    ]
+
+
 def test_what_is_measured_is_not_set(session: Session) -> None:
     assert say(session, "set attic.temperature 20") == ["ERR denied attic.temperature is measured, not set"]
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from drivers.api import Value
+from drivers.api import Quantity, Value
+from gateway.clock import Clock
 from gateway.history.block import SIZE
 from gateway.history.file import HistoryError
+from gateway.reading import Reading
 from tests.gateway.history.past import WALL, Past, Told
 
 NAME = "attic.temperature"
@@ -222,3 +225,31 @@ def test_a_damaged_block_is_passed_over_and_counted() -> None:
     past.store.db.execute("UPDATE block SET data=substr(data, 1, 100) WHERE id=2")
     assert len(past.ask(NAME, 0, 2**33, limit=10_000)) == 2 * SIZE
     assert past.store.damaged == 1
+
+
+def test_a_name_that_changes_its_kind_is_told_page_by_page() -> None:
+    """A key may be a text, then a number, then a text again: each page says how all of it is written."""
+    past = Past()
+    past.set_clock(WALL)
+    kinds = {"word": Quantity("x", kind="text"), "half": Quantity("x", "V", low=-9, high=99, digits=1)}
+    turns = ["word", "word", "half", "word", "half", "half"]
+    for at, kind in enumerate(turns):
+        past.now, past.seq = past.now + 1000, past.seq + 1
+        clock = Clock(past.store.boot, lambda: 0.0)
+        value: Any = f"text {at}" if kind == "word" else at / 2
+        past.store.take([(Reading("manual.x", kinds[kind], value, past.store.boot, past.seq, past.now / 1000, clock),)])
+        if at == 2:
+            past.commit()
+            past.store.pack(everything=True)
+    for backwards in (False, True):
+        found: list[tuple[str, str, Any]] = []
+        page = past.ask("manual.x", 0, 2**33, backwards=backwards)
+        while True:
+            found += [(page.kind, page.unit, point.value) for point in page.points]
+            if page.more is None:
+                break
+            page = past.ask("manual.x", 0, 2**33, backwards=backwards, after=page.more)
+        wanted: list[tuple[str, str, Any]] = [
+            ("text", "", f"text {at}") if kind == "word" else ("float", "V", at / 2) for at, kind in enumerate(turns)
+        ]
+        assert found == (wanted[::-1] if backwards else wanted)

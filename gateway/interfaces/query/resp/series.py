@@ -74,9 +74,8 @@ def samples(client: Client, name: str, asked: Asked, backwards: bool, room: int)
     )  # fmt: skip
     while question is not None and (asked.count is None or len(out) < asked.count):
         page: Page = yield client.session.hold(client.session.past(question))
-        if page.kind in WORDS:
-            return []
-        out += [sample(point, asked) for point in page.points if point.wall is not None]
+        if page.kind not in WORDS:  # a key may have been a text for a while
+            out += [sample(point, asked) for point in page.points if point.wall is not None]
         if len(out) > wanted and wanted == room:
             raise Refused(f"ERR limit over {POINTS} samples in one answer; ask with AGGREGATION, COUNT or less time")
         question = replace(question, after=page.more) if page.more is not None else None
@@ -88,7 +87,8 @@ def newest(client: Client, name: str) -> Steps:
     """The newest sample, or an empty list."""
     reading = client.session.latest.get(name)
     if reading is not None and reading.wall is not None and not isinstance(reading.value, str):
-        return [round(reading.wall * 1000), float(reading.value)]
+        digits = reading.quantity.digits if reading.quantity.kind == "float" else 0
+        return [round(reading.wall * 1000), float(round(reading.value, digits))]  # as the history keeps it
     found = yield samples(client, name, Asked(count=1), True, POINTS)
     return found[0] if found else []
 

@@ -64,6 +64,11 @@ def test_crlf_takes_the_short_way_too(served: Served) -> None:
     assert line.ask(b"get attic.temperature\r") == GET
 
 
+def test_what_a_telnet_client_offers_is_passed_over(served: Served) -> None:
+    line = served.connect()
+    assert line.ask(b"\xff\xfd\x03\xff\xfb\x18\xff\xf1get attic.temperature\r") == GET
+
+
 def test_a_line_that_was_heard_before_means_something_else_behind_half_a_line(served: Served) -> None:
     line = served.connect()
     assert line.ask(b"get attic.temperature") == GET
