@@ -3,6 +3,7 @@ of tmux, redis-py, and ioredis in Node, which npm brings into a folder of ours w
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -220,12 +221,14 @@ const Redis = require("ioredis");
 
 
 def ioredis() -> Path:
-    """The folder that has the library, brought by npm the first time."""
-    if not (KEPT / "node_modules" / "ioredis" / "package.json").exists():
-        KEPT.mkdir(parents=True, exist_ok=True)
-        command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(KEPT), f"ioredis@{IOREDIS}"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=50)
-        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
+    """The folder that has the library, brought by npm the first time; by one, when two test runs begin at once."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    with (KEPT / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (KEPT / "node_modules" / "ioredis" / "package.json").exists():
+            command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(KEPT), f"ioredis@{IOREDIS}"]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=50)
+            assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
     return KEPT / "node_modules"
 
 
