@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
 from gateway.commands.usage import COMMANDS
-from gateway.reading import Reading, encode
+from gateway.reading import encode
 
 Data = dict[str, Any]
 GLOB = frozenset("*?[")
@@ -27,6 +27,19 @@ class CommandError(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class Line(Protocol):
+    """One line of an answer: a ``Row``, a reading, or a point of the past."""
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def line(self) -> bytes: ...
+
+    @property
+    def json(self) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +66,7 @@ class Answer:
     A long one is the first page of several: *more* gives the next, once these rows are taken.  Who cannot show
     pages shows this one and its status, which says that there is more; else the status of the last page counts."""
 
-    rows: tuple[Row | Reading, ...] = ()
+    rows: tuple[Line, ...] = ()
     status: str = "OK"
     last: bool = False
     more: Callable[[], Answer | Deferred[Answer]] | None = None
@@ -61,6 +74,11 @@ class Answer:
     @property
     def ok(self) -> bool:
         return self.status.startswith("OK")
+
+    @property
+    def facts(self) -> Data:
+        """What its rows say together, as those of ``status`` do."""
+        return {key: value for row in self.rows if isinstance(row, Row) for key, value in row.data.items()}
 
 
 def parse(line: str) -> tuple[str, list[str]]:

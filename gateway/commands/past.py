@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred, fail, succeed
 
-from drivers.api import Quantity, Value
 from gateway.clock import iso
 from gateway.commands.grammar import GLOB, Answer, CommandError, Data, Row, nearest, number
+from gateway.commands.points import Told, told
 from gateway.commands.times import END, Span, spanned
-from gateway.history.question import Aggregate, Deed, Event, Page, Place, Point, Question
+from gateway.history.question import Aggregate, Deed, Event, Page, Place, Question
 from gateway.hub import matcher
-from gateway.reading import written
 
 if TYPE_CHECKING:
     from gateway.commands.session import Session
@@ -116,14 +115,14 @@ class Reel:
         return self.me.hold(Deferred.fromCoroutine(self.gather()))
 
     async def gather(self) -> Answer:
-        rows: list[Row] = []
+        rows: list[Told] = []
         while self.names and len(rows) < PAGE:
             name = self.names[0]
             if name not in self.known and name not in self.me.latest:  # there never was a reading
                 self.names.popleft()
                 continue
             page = await self.me.past(self.question(name, PAGE - len(rows)))
-            rows += [told(name if self.several else "", name, page, point) for point in page.points]
+            rows += told(name if self.several else "", name, page)
             self.after = page.more
             if page.more is None:
                 self.names.popleft()
@@ -140,38 +139,6 @@ class Reel:
         usual: Aggregate = "mean" if quantity is None or quantity.kind in ("float", "int") else "last"
         return Question(name, span.start, span.end, span.step, span.aggregate or usual, limit, after=self.after,
                         running=span.running)  # fmt: skip
-
-
-def told(label: str, name: str, page: Page, point: Point) -> Row:
-    """One line: the time, the value, and the quality where it is not good; *label*, if any, in front."""
-    columns = [label] if label else []
-    columns += [when(point), written(Quantity(name, page.unit, page.kind, digits=page.digits), point.value)]
-    if point.quality != "good":
-        columns.append(point.quality)
-    data = {
-        "name": name,
-        "value": shown(page, point),
-        "unit": page.unit,
-        "kind": page.kind,
-        "digits": page.digits,
-        "time": None if point.wall is None else iso(point.wall),
-        "quality": point.quality,
-        "boot": point.place.boot,
-        "seq": point.place.seq,
-        "monotonic": round(point.monotonic, 3),
-    }
-    return Row(" ".join(columns), data)
-
-
-def when(point: Point) -> str:
-    """Its time; where that is not known, seconds since the start of its boot."""
-    return f"+{point.monotonic:.3f}" if point.wall is None else iso(point.wall)
-
-
-def shown(page: Page, point: Point) -> Value:
-    """Its value with as many decimals as it has."""
-    value = point.value
-    return round(value, page.digits) + 0.0 if page.kind == "float" and isinstance(value, float) else value
 
 
 def happened(event: Event) -> Data:

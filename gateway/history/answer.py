@@ -7,6 +7,7 @@ is the page.  Memory is bounded by the page and one block.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from heapq import merge
 from typing import Any
 
@@ -52,10 +53,12 @@ def listed(store: Store, question: Question, series: Sequence[Series]) -> Answer
     runs: list[Run] = []
     order = spans(store, question)
     for span in reversed(order) if question.backwards else order:
-        if (after := question.after) is not None and (
-            span.boot > after.boot if question.backwards else span.boot < after.boot
-        ):
-            continue
+        if (after := question.after) is not None:
+            if span.boot > after.boot if question.backwards else span.boot < after.boot:
+                continue
+            if span.boot == after.boot:  # or each page would unpack all that the pages before have shown
+                start, stop = (span.start, after.ms + 1) if question.backwards else (after.ms, span.stop)
+                span = replace(span, start=max(span.start, start), stop=min(span.stop, stop))
         for each, points, begin, end in rows(store, series, span, question.backwards):
             yield
             if after is not None:

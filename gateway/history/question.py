@@ -74,12 +74,14 @@ class Run:
     seqs: Sequence[int] = ()
     suspects: frozenset[int] = frozenset()  # places of the doubtful
 
+    def quality(self, at: int) -> str:
+        return "suspect" if at in self.suspects else "unsynced" if self.offset is None else "good"
+
     def points(self) -> Iterator[Point]:
-        offset, known = self.offset, "unsynced" if self.offset is None else "good"
         for at, (ms, value) in enumerate(zip(self.ms, self.values, strict=True)):
             place = Place(self.boot, ms, self.seqs[at] if self.seqs else 0)
-            wall = None if offset is None else (offset + ms) / 1000
-            yield Point(place, wall, value, "suspect" if at in self.suspects else known)
+            wall = None if self.offset is None else (self.offset + ms) / 1000
+            yield Point(place, wall, value, self.quality(at))
 
 
 @dataclass(frozen=True, slots=True)

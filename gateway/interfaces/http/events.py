@@ -60,9 +60,7 @@ class Feed:
         """Begin with how everything is, but for readings up to the event with id *last*."""
         status = self.session.perform("status")
         assert isinstance(status, Answer)
-        hello: dict[str, Any] = {"tcp": self.events.tcp}
-        for row in status.rows:
-            hello |= row.data if not isinstance(row, Reading) else {}
+        hello = {"tcp": self.events.tcp, **status.facts}
         readings = sorted(self.session.readings(*self.patterns), key=lambda reading: reading.seq)
         begin = [("status", b"retry: 2000\n" + named("status", hello)), *self.known()]
         events = [*begin, *map(told, self.after(readings, last))]

@@ -10,7 +10,7 @@ import platform
 import resource
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gateway.commands import Answer, Session
 from gateway.commands.looking import release
@@ -47,11 +47,9 @@ def metrics(request: Request) -> None:
 
 
 def families(session: Session) -> Iterator[str]:
-    facts: dict[str, Any] = {}
     status = session.perform("status")
     assert isinstance(status, Answer)
-    for row in status.rows:
-        facts |= row.data if not isinstance(row, Reading) else {}
+    facts = status.facts
     yield family("gateway_build_info", False, "What runs here; the value is always 1.", [(build(), 1)])
     yield from devices(session)
     yield family("gateway_reading", False, "The newest reading; a flag is 1 or 0, and what is stale is not there.",

@@ -14,9 +14,10 @@ from urllib.parse import urlencode
 from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 
-from gateway.commands import CommandError, Event, Page, Point, Session
+from gateway.commands import CommandError, Event, Page, Session
 from gateway.commands.grammar import clip, nearest, number
-from gateway.commands.past import happened, shown, told, when
+from gateway.commands.past import happened
+from gateway.commands.points import about, shown, when
 from gateway.interfaces.http.answer import CODES, JSON, Refusal, refused
 from gateway.interfaces.http.asking import USUAL, Asked, spanned, wanted
 from gateway.interfaces.http.parts import Parts
@@ -105,14 +106,18 @@ async def as_json(me: Session, asked: Asked) -> AsyncIterator[bytes]:
         elif len(page):
             begin += b","
         last, following = name, after
-        yield begin + encode([point(page, each) for each in page.points])[1:-1]
+        yield begin + encode([*points(page)])[1:-1]
         begin = b""
     more = encode(None if following is None else address(asked, following))
     yield begin + (b"]}" if last else b"") + b'],"next":' + more + b"}"
 
 
-def point(page: Page, each: Point) -> list[object]:
-    return [when(each), shown(page, each), *([] if each.quality == "good" else [each.quality])]
+def points(page: Page) -> Iterator[list[object]]:
+    for run in page.runs:
+        odd = run.suspects or run.offset is None
+        for at, (ms, value) in enumerate(zip(run.ms, run.values, strict=True)):
+            one: list[object] = [when(run, ms), shown(page, value)]
+            yield [*one, run.quality(at)] if odd and run.quality(at) != "good" else one
 
 
 def address(asked: Asked, after: str) -> str:
@@ -152,9 +157,11 @@ def columns(asked: Asked) -> tuple[str, ...]:
 
 
 def rows(asked: Asked, name: str, page: Page) -> Iterator[dict[str, object]]:
-    for each in page.points:
-        data = told("", name, page, each).data
-        yield {column: data[column] for column in columns(asked)}
+    chosen = columns(asked)
+    for run in page.runs:
+        for at in range(len(run.ms)):
+            data = about(name, page, run, at)
+            yield {column: data[column] for column in chosen}
 
 
 # What happened

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from drivers.api import Quantity, Value
 from gateway.clock import Clock
-from gateway.history.block import SIZE
+from gateway.history.block import SIZE, Points
 from gateway.history.file import HistoryError
+from gateway.history.past import whole
+from gateway.history.store import Store
 from gateway.reading import Reading
 from tests.gateway.history.past import WALL, Past, Told
 
@@ -225,6 +227,27 @@ def test_a_damaged_block_is_passed_over_and_counted() -> None:
     past.store.db.execute("UPDATE block SET data=substr(data, 1, 100) WHERE id=2")
     assert len(past.ask(NAME, 0, 2**33, limit=10_000)) == 2 * SIZE
     assert past.store.damaged == 1
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_page_unpacks_nothing_that_the_pages_before_have_shown(
+    backwards: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    past, unpacked = Past(), list[int]()
+    past.set_clock(WALL)
+    for at in range(20 * SIZE):
+        past.tell(NAME, at / 7)
+    past.commit()
+    past.store.pack(everything=True)
+
+    def counted(store: Store, number: Any, boot: int) -> Points | None:
+        unpacked.append(number)
+        return whole(store, number, boot)
+
+    monkeypatch.setattr("gateway.history.past.whole", counted)
+    wanted = past.listed(NAME, 0, 2**33)
+    assert past.all(NAME, 0, 2**33, limit=500, backwards=backwards) == (wanted[::-1] if backwards else wanted)
+    assert 20 <= len(unpacked) <= 40 + 2 * 20  # a page that ends with its block looks into that once more
 
 
 def test_a_name_that_changes_its_kind_is_told_page_by_page() -> None:

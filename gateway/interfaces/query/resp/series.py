@@ -11,7 +11,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks
 
-from gateway.commands import Page, Point, Question
+from gateway.commands import Page, Question
 from gateway.interfaces.query.resp.asked import END, Asked, Labels, asked, chooser, ranged
 from gateway.interfaces.query.resp.command import Client, Command
 from gateway.interfaces.query.resp.names import full
@@ -56,9 +56,14 @@ def numeric(client: Client, key: bytes) -> str:
     raise Refused("ERR TSDB: the key does not exist")
 
 
-def sample(point: Point, asked: Asked | None = None) -> Sample:
-    at = round((point.wall or 0) * 1000)
-    return [at + int(asked.shift * asked.bucket) if asked else at, float(point.value)]
+def sampled(page: Page, asked: Asked) -> list[Sample]:
+    """The points of *page* whose time is known."""
+    shift, out = int(asked.shift * asked.bucket), list[Sample]()
+    for run in page.runs:
+        if run.offset is not None:
+            front = run.offset + shift
+            out += [[front + ms, float(value)] for ms, value in zip(run.ms, run.values, strict=True)]
+    return out
 
 
 @inlineCallbacks
@@ -75,7 +80,7 @@ def samples(client: Client, name: str, asked: Asked, backwards: bool, room: int)
     while question is not None and (asked.count is None or len(out) < asked.count):
         page: Page = yield client.session.hold(client.session.past(question))
         if page.kind not in WORDS:  # a key may have been a text for a while
-            out += [sample(point, asked) for point in page.points if point.wall is not None]
+            out += sampled(page, asked)
         if len(out) > wanted and wanted == room:
             raise Refused(f"ERR limit over {POINTS} samples in one answer; ask with AGGREGATION, COUNT or less time")
         question = replace(question, after=page.more) if page.more is not None else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import resource
 from collections.abc import Callable
 from pathlib import Path
@@ -66,10 +65,7 @@ def memory(client: Client) -> dict[str, Any]:
 def facts(client: Client, line: str) -> dict[str, Any]:
     """The rows of `status` or `version`."""
     answer = client.session.perform(line)
-    out: dict[str, Any] = {}
-    for row in answer.rows if isinstance(answer, Answer) else ():
-        out |= json.loads(row.json)
-    return out
+    return answer.facts if isinstance(answer, Answer) else {}
 
 
 def commands(table: Table) -> dict[str, Command]:
