@@ -74,6 +74,7 @@ class Page:
             )
         column = f" (column {place[3]})" if place and place[3] else ""
         hint = '; is it text?  Then it needs quotes: "..."' if message == "Invalid value" and column else ""
+        hint = "; in single quotes it is just a backslash" if "'\\'" in message else hint
         return (Problem(self.file, line, "", f"not TOML: {message}{column}{hint}"),)
 
     def finish(self) -> tuple[Problem, ...]:

@@ -178,7 +178,7 @@ class Emulator:
         quantity = field.quantity
         if not number or quantity.kind not in ("float", "int") or field.words or quantity in self.dialect.settings:
             return text
-        start = float(number[1])
+        start = float(number[1].replace(" ", ""))
         low, high = sorted(inverse(end, field.scale, field.offset) for end in (quantity.low, quantity.high))
         return text.replace(
             number[1], alike(number[1], min(max(sway(self.age, start, abs(start) / 50, 60), low), high)), 1

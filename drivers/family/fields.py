@@ -101,7 +101,7 @@ def read_field(
         problems.append((f"{where}.scale", "0 would make every value the same"))
     return Field(
         name, made, place, at, coding, said["scale"], said["offset"], words, tuple(said["absent"]), when, derived,
-        bool(made and made.writable),
+        bool(made and made.writable), bool(said.get("optional")),
     )  # fmt: skip
 
 

@@ -93,6 +93,7 @@ class Field:
     when: Formula | None = None
     formula: Formula | None = None
     writable: bool = False
+    optional: bool = False  # not all devices of this kind have it
 
     @property
     def end(self) -> int:

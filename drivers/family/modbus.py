@@ -21,6 +21,7 @@ from drivers.family.proof import ERRORS, draw, hexed, judged, mute, named, talke
 from drivers.family.unit import SPACES, Emulator, Outputs, Settings, Unit, answered, cut
 
 ADDRESS = Key((int,), None, span=(0, 0xFFFF))
+OPTIONAL = {"optional": Key((bool,), None)}  # some of these units have it
 
 
 TABLE = {
@@ -82,7 +83,7 @@ def driver(name: str, table: Table) -> Driver[Settings]:
     problems: Problems = []
     top = take(table, "", TABLE, problems)
     line = take(top["modbus"], "modbus", LINE, problems)
-    layout = read_layout(top, dict.fromkeys(SPACES, ADDRESS), partial(locate, line), problems)
+    layout = read_layout(top, dict.fromkeys(SPACES, ADDRESS) | OPTIONAL, partial(locate, line), problems)
     for field in layout.read:
         if SPACES[field.place[0]] > 2 and field.coding and field.coding.size % 2:
             where = f"{'quantity' if field.quantity else 'field'}.{field.name}.type"

@@ -28,7 +28,8 @@ from drivers.family.formula import Formula
 LONGEST = 1024  # bytes of a line
 ENDS = re.compile(rb"[\r\n]")
 COLOUR = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]")  # and what else a log does to a terminal (ECMA-48, 5.4)
-PLAIN = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?) ?(.*)")  # a number and its unit
+# A number and its unit; balances line up the digits and so put spaces behind the sign.
+PLAIN = re.compile(r"([+-]? *(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?) ?(.*)")
 DECIMAL_COMMA = re.compile("[0-9],[0-9]")
 MARK = re.compile(" ?([=:]) ?")
 PAIR = re.compile("([^=:]+)[=:](.*)")
@@ -69,7 +70,7 @@ class Field:
         plain = self.scale == 1 and self.offset == 0
         if found is None or found[2] and not (plain and spelt(found[2]) == spelt(unit)):
             raise BadValue(f"{self.quantity.name} {text[:40]!r} is no number{f' of {unit}' if plain and unit else ''}")
-        value = scaled(float(found[1]), self.scale, self.offset)
+        value = scaled(float(found[1].replace(" ", "")), self.scale, self.offset)
         return int(value) if self.quantity.kind == "int" and value.is_integer() else value
 
 

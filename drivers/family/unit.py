@@ -30,12 +30,18 @@ class Unit:
         self.layout, self.single, self.init = layout, line["write"], init
         if init:
             self.start = self.begin
-        self.requests = tuple(
+        sure, perhaps = (self.reads(line, line["gap"], False), self.reads(line, 0, True))
+        self.perhaps = tuple(each for each in perhaps if not any(within(each, other) for other in sure))
+        self.requests = sure + self.perhaps
+
+    def reads(self, line: Mapping[str, Any], gap: int, optional: bool) -> tuple[Request, ...]:
+        """The fewest requests for all fields that every such unit has, or for those that are *optional*."""
+        return tuple(
             Request(function, *block)  # type: ignore[arg-type]  # one of the four that read
             for space, function in SPACES.items()
             for block in blocks(
-                {(f.place[1], words(f)) for f in layout.read if f.place[0] == space},
-                line["gap"],
+                {(f.place[1], words(f)) for f in self.layout.read if f.place[0] == space and f.optional == optional},
+                gap,
                 BITS if function < 3 else line["most"],
             )
         )
@@ -48,7 +54,11 @@ class Unit:
     def measure(self) -> Talk[Sample]:
         raws = dict[Field, bytes]()
         for request in self.requests:
-            raws |= cut(self.layout, request, (yield request))
+            try:
+                raws |= cut(self.layout, request, (yield request))
+            except BadValue:  # the unit has nothing there
+                if request not in self.perhaps:
+                    raise
         return self.layout.sample(raws)
 
 
@@ -70,6 +80,15 @@ class Outputs(Unit):
         values = tuple(int.from_bytes(raw[at : at + 2], "big") for at in range(0, len(raw), 2))
         yield Request(6 if len(values) == 1 and self.single == 6 else 16, address, values=values)
         return {quantity: field.value(field.number(raw))}
+
+
+def within(part: Request, whole: Request) -> bool:
+    """Whether all that *part* reads is read by *whole*."""
+    return (
+        part.function == whole.function
+        and whole.address <= part.address
+        and part.address + part.count <= whole.address + whole.count
+    )
 
 
 def words(field: Field) -> int:

@@ -171,9 +171,42 @@ def test_registers_are_set_and_other_bits_stay() -> None:
     assert next(opened(single).write(single.quantities[0], 7.5)) == Request(6, 0, values=(75,))
 
 
+VARIANT = """
+family = "modbus"
+title = "x"
+documentation = "x"
+period = 1
+[quantity]
+voltage = { input = 0, scale = 0.1 }
+current = { input = 1, optional = true }
+temperature = { input = 7, type = "int16", optional = true }
+power = { value = "voltage * current" }
+[[vector]]
+input = { 0 = "08FC 0002" }
+gives = { voltage = 230, current = 2, power = 460 }
+"""
+
+
+def test_what_not_all_units_have_is_asked_apart_and_may_be_refused() -> None:
+    unit = opened(made(VARIANT))
+    volts, amperes, degrees = Request(4, 0), Request(4, 1), Request(4, 7)
+    nothing = BadValue("unit 1 has nothing at address 1 to 1 (exception 2)")
+    script: list[Any] = [(volts, b"\x08\xfc"), (amperes, nothing), (degrees, b"\xff\xff")]
+    assert named(follow(unit.measure(), script)) == {"voltage": 230, "temperature": -1}
+    script[1] = (amperes, b"\0\2")
+    assert named(follow(unit.measure(), script)) == {"voltage": 230, "current": 2, "temperature": -1, "power": 460}
+    with pytest.raises(BadValue):
+        follow(unit.measure(), [(volts, nothing)])
+    with pytest.raises(NoAnswer):
+        follow(unit.measure(), [(volts, b"\x08\xfc"), (amperes, NoAnswer("silence"))])
+    spanned = opened(made(VARIANT.replace("[quantity]", "[modbus]\ngap = 9\n[quantity]\npower_factor = { input = 9 }")))
+    assert [each.count for each in spanned.requests] == [10], "it is read along anyway"
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
+        (("voltage = { input", "voltage = { optional = 1, input"), "quantity.voltage.optional: 1 is no true or false"),
         (("71 CB", "71 CC"), "vector.0.ask: is no frame: its last two bytes should be the checksum 71 cb"),
         (('answer = "01 04 04 43', 'answer = "01 04 06 43'), "vector.0.answer: is no frame"),
         (("{ voltage = 230.2", "{ voltage = 230.3"), "vector.0: gives {'voltage': 230.2"),

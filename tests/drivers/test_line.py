@@ -93,6 +93,7 @@ def test_any_line_end_and_any_chunks(end: bytes) -> None:
         ("\x1b[0;36m[sensor] temperature=21.5\x1b[0m", {"temperature": 21.5}),
         ("\x1b[1;32mtemperature\x1b[0m: 21.5 °C\x1b[K", {"temperature": 21.5}),
         ("boot ok temperature=.5 uptime=12:30:45", {"temperature": 0.5}),
+        ("temperature= -  3.25 C", {"temperature": -3.25}),  # digits below digits
         ("state=OFF count=117", {"state": False, "count": 117}),
     ],
 )
