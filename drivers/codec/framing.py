@@ -84,3 +84,8 @@ def anything(start: bytes = b"", longest: int = LONGEST) -> Framer:
         return bounded(buffer, 0, longest)
 
     return frame
+
+
+def nothing(buffer: bytes) -> int:
+    """For a command that nothing answers: whatever comes, the device says by itself."""
+    raise BadFrame(f"no answer: {buffer[:32].hex(' ')}")

@@ -84,6 +84,7 @@ TEXT = {  # a quantity of a text device
     "values": Key((dict,), None),
     "value": Key((str,), ""),
 }
+SETTABLE = {**TEXT, "set": Key((str,), ""), "done": Key((str,), "")}
 FIELD = {  # a number in bytes
     "type": Key((str,), ""),
     "order": Key((str,), None, ("big", "little", "ABCD", "CDAB", "BADC", "DCBA")),
@@ -219,5 +220,5 @@ def quantity(name: str, where: str, said: Table, problems: Problems) -> Quantity
         elif low >= high:
             problems.append((where, f"low {low} is not below high {high}"))
     digits = 0 if kind != "float" else 2 if digits is None else digits
-    writable = bool(said.get("writable"))
+    writable = bool(said.get("writable") or said.get("set"))
     return Quantity(name, unit or "", kind, low or 0, high or 0, digits, tuple(choices or ()), writable)

@@ -11,12 +11,12 @@ import re
 from collections.abc import Mapping
 from functools import partial
 
-from drivers.api import Driver, Quantity, Serial
+from drivers.api import Driver, Serial
 from drivers.family import (
     ABOUT,
     NUMBER,
     PORT,
-    TEXT,
+    SETTABLE,
     BadTable,
     Key,
     Problems,
@@ -25,10 +25,11 @@ from drivers.family import (
     nearest,
     take,
 )
-from drivers.family.dialect import Asked, Dialect, Emulator, Outputs, Setting, Settings, heard
+from drivers.family.dialect import Asked, Dialect, Emulator, Outputs, Settings, heard
 from drivers.family.line import declared, read_fields
 from drivers.family.opening import read_init
 from drivers.family.proof import ERRORS, judged, mute, named
+from drivers.family.setting import read_settings, set_right
 from drivers.family.text import Field
 
 TABLE = {
@@ -51,10 +52,13 @@ LINE = {
 ASK = {"send": Key((str,)), "match": Key((str,))}
 
 
-OWN = {**TEXT, "set": Key((str,), ""), "done": Key((str,), "")}
-
-
-VECTOR = {"ask": Key((str,)), "answer": Key((str,)), "gives": Key((dict,), {}), "error": Key((str,), "", ERRORS)}
+VECTOR = {
+    "ask": Key((str,)),
+    "answer": Key((str,), None),
+    "set": Key((dict,), {}),
+    "gives": Key((dict,), {}),
+    "error": Key((str,), "", ERRORS),
+}
 
 
 def driver(name: str, table: Table) -> Driver[Settings]:
@@ -64,32 +68,38 @@ def driver(name: str, table: Table) -> Driver[Settings]:
     serial = take(top["serial"], "serial", PORT, problems)
     line = take(top["line"], "line", LINE, problems)
     quantities = {} if top["quantity"] is ... else top["quantity"]
-    fields, derived = read_fields(quantities, OWN, problems)
+    fields, derived = read_fields(quantities, SETTABLE, problems)
     settings = read_settings(fields, quantities, problems)
     commands = read_commands([] if top["ask"] is ... else top["ask"], fields, problems)
-    init = read_init(top["init"], line["end"], problems)
+    end = line["end"] if line["answer_end"] is None else line["answer_end"]
+    init = read_init(top["init"], problems, line["end"], end)
     vectors = [take(each, f"vector.{at}", VECTOR, problems) for at, each in enumerate(top["vector"])]
     for at, vector in enumerate(vectors):
-        if vector["ask"] is not ... and vector["ask"] not in dict(commands):
+        if vector["answer"] is None and not vector["set"]:
+            problems.append((f"vector.{at}.answer", "is missing"))
+        if vector["ask"] is not ... and vector["ask"] not in dict(commands) and not vector["set"]:
             problems.append(
                 (f"vector.{at}.ask", f"{vector['ask']!r} is not asked{nearest(vector['ask'], dict(commands))}")
             )
+    shown = [vector for vector in vectors if not vector["set"]]
     for at, (command, _) in enumerate(commands):
-        if not any(vector["ask"] == command and not vector["error"] for vector in vectors):
+        if not any(vector["ask"] == command and not vector["error"] for vector in shown):
             reason = "has no vector with a good answer, which the emulator gives, too"
             problems.append((f"ask.{at}.send", f"{command!r} {reason}"))
     if problems:
         raise BadTable(problems)
-    end = line["end"] if line["answer_end"] is None else line["answer_end"]
     dialect = Dialect(commands, fields, derived, settings, init, line["end"], end.encode(), float(line["timeout"]))
+    make = partial(Outputs if settings else Asked, dialect)
     for at, vector in enumerate(vectors):
+        if vector["set"]:
+            problems += set_right(Outputs(dialect).write, settings, vector, f"vector.{at}", line["end"])
+            continue
         decode = partial(
             lambda vector: named(dialect.sample({vector["ask"]: vector["answer"].encode() + dialect.answer_end})),
             vector,
         )
         problems += judged(f"vector.{at}", vector, decode, lambda: "")
-    answers = {vector["ask"]: vector["answer"] for vector in reversed(vectors) if not vector["error"]}
-    make = partial(Outputs if settings else Asked, dialect)
+    answers = {vector["ask"]: vector["answer"] for vector in reversed(shown) if not vector["error"]}
     emulator = partial(Emulator, dialect, answers)
     if not problems:
         device = emulator()
@@ -107,17 +117,6 @@ def driver(name: str, table: Table) -> Driver[Settings]:
         emulator=emulator,
         documentation=about(top, guarded=False),
     )
-
-
-def read_settings(fields: Mapping[str, Field], spoken: Table, problems: Problems) -> Mapping[Quantity, Setting]:
-    settings = {}
-    for name, spec in spoken.items():
-        if isinstance(spec, dict) and isinstance(spec.get("set"), str) and name.lower() in fields:
-            field = fields[name.lower()]
-            settings[field.quantity] = Setting(field, spec["set"], str(spec.get("done", "")))
-            if "{value}" not in spec["set"]:
-                problems.append((f"quantity.{name}.set", 'holds no {value}, such as "VOLT {value}"'))
-    return settings
 
 
 def read_commands(

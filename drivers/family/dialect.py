@@ -14,6 +14,7 @@ from drivers.family import (
     inverse,
 )
 from drivers.family.opening import Step, opened
+from drivers.family.setting import Setting
 from drivers.family.text import PLAIN, Derived, Field, derive, matched
 
 LONGEST = 1024  # bytes of an answer
@@ -25,15 +26,6 @@ SILENCE = 0.1  # seconds that end an answer which nothing else ends
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The table has said it all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """How a quantity is set: a command with ``{value}`` in it, and the answer that says it is done, if one comes."""
-
-    field: Field
-    command: str
-    done: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +52,7 @@ class Dialect:
 
     def found(self, pattern: re.Pattern[str], answer: bytes) -> Mapping[str, str]:
         try:
-            text = answer.decode().strip()
+            text = answer.removesuffix(self.answer_end).decode().strip()
         except UnicodeDecodeError:
             raise BadFrame(f"no text: {answer[:60]!r}") from None
         end = self.answer_end
@@ -102,27 +94,13 @@ class Outputs(Asked):
         setting = self.dialect.settings.get(quantity)
         if setting is None:
             raise BadValue(f"{quantity.name} cannot be set")
-        text = said(setting.field, value)
         done = f"{setting.done}".encode() + self.dialect.answer_end if setting.done else b""
-        write = f"{setting.command.replace('{value}', text)}{self.dialect.end}".encode()
+        write = f"{setting.text(value)}{self.dialect.end}".encode()
         frame = fixed(len(done), done) if done else anything()
         yield from opened(
             (Step(Ask(write, frame, self.dialect.timeout if done else 0.1, 0 if done else 0.05), done, 0),)
         )
         return {quantity: value}
-
-
-def said(field: Field, value: Value) -> str:
-    """*value* as the device writes it."""
-    if field.words is not None:
-        shown = {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
-        return next(text for text, word in field.words.items() if word == shown)
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return str(int(value))
-    number = inverse(value, field.scale, field.offset)
-    return f"{number:.9g}" if "e" not in f"{number:.9g}" else f"{number:.9f}"
 
 
 class Emulator:
@@ -131,10 +109,7 @@ class Emulator:
     def __init__(self, dialect: Dialect, answers: Mapping[str, str]) -> None:
         self.dialect, self.answers = dialect, dict(answers)
         self.kept = dict[Field, str]()
-        self.settings = [
-            (re.compile(re.escape(each.command).replace(r"\{value\}", "(.+)")), each)
-            for each in dialect.settings.values()
-        ]
+        self.settings = [(each.pattern(), each) for each in dialect.settings.values()]
         self.init = {step.ask.write: step.answer for step in dialect.init}
         self.age, self.heard = 0.0, b""
 
@@ -167,22 +142,26 @@ class Emulator:
         places = sorted((found.span(group), group) for group in pattern.groupindex if found[group] is not None)
         text = text.strip()
         for (start, end), group in reversed(places):
-            field = self.dialect.fields[group.lower()]
-            text = text[:start] + self.now(field, text[start:end]) + text[end:]
+            for shown in self.now(self.dialect.fields[group.lower()], text[start:end]):
+                new = text[:start] + shown + text[end:]
+                if pattern.fullmatch(new):
+                    break
+            text = new
         return text
 
-    def now(self, field: Field, text: str) -> str:
+    def now(self, field: Field, text: str) -> tuple[str, ...]:
+        """What stands in place of *text*; of what was set, as it was said and as the vector has it."""
         if field in self.kept:
-            return self.kept[field]
+            kept, number = PLAIN.fullmatch(self.kept[field]), PLAIN.fullmatch(text.strip())
+            return (self.kept[field], *([alike(number[1], float(kept[1]))] if kept and number else ()))
         number = PLAIN.fullmatch(text.strip())
         quantity = field.quantity
         if not number or quantity.kind not in ("float", "int") or field.words or quantity in self.dialect.settings:
-            return text
+            return (text,)
         start = float(number[1].replace(" ", ""))
         low, high = sorted(inverse(end, field.scale, field.offset) for end in (quantity.low, quantity.high))
-        return text.replace(
-            number[1], alike(number[1], min(max(sway(self.age, start, abs(start) / 50, 60), low), high)), 1
-        )
+        now = min(max(sway(self.age, start, abs(start) / 50, 60), low), high)
+        return (text.replace(number[1], alike(number[1], now), 1),)
 
     def tick(self, seconds: float) -> bytes:
         self.age += seconds

@@ -77,7 +77,7 @@ def driver(name: str, table: Table) -> Driver[Settings]:
     shape = read_shape(said, problems)
     layout = read_layout(top, AT, locate, problems)
     ask = hexed(said["ask"], "frame.ask", problems)
-    init = read_init(top["init"], None, problems)
+    init = read_init(top["init"], problems, talks=not said["ask"])
     start = take(top["emulator"], "emulator", {"start": Key((dict,), {})}, problems)["start"]
     vectors = [take(each, f"vector.{at}", VECTOR, problems) for at, each in enumerate(top["vector"])]
     if not any(not vector["error"] for vector in vectors):

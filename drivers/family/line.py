@@ -15,8 +15,9 @@ from typing import Any
 from drivers.api import DeviceError, Driver, Quantity, Serial, Value
 from drivers.family import (
     ABOUT,
+    NUMBER,
     PORT,
-    TEXT,
+    SETTABLE,
     BadTable,
     Key,
     Problems,
@@ -28,20 +29,32 @@ from drivers.family import (
     worded,
 )
 from drivers.family.formula import Formula, formula
+from drivers.family.opening import read_init
 from drivers.family.proof import same
+from drivers.family.setting import read_settings, set_right
 from drivers.family.text import SLOT, Columns, Derived, Emulator, Field, Line, Parse, json_object, matched, pairs
+from drivers.family.told import Hearing, Switched, Told
 
 TABLE = {
     **ABOUT,
     "family": Key((str,), ..., ("line",)),
     "format": Key((str,), ..., ("pairs", "json", "csv", "pattern")),
     "serial": Key((dict,), {}),
+    "line": Key((dict,), {}),
+    "init": Key((list,), [], items=dict),
     "columns": Key((list,), []),  # of format csv, where no line names them
     "pattern": Key((list,), [], items=dict),
     "emulator": Key((dict,), {}),
 }
+LINE = {"end": Key((str,), "\r\n"), "timeout": Key(NUMBER, 1.0, span=(0.01, 60))}  # of what it is told
 EMULATOR = {"say": Key((str,), ""), "start": Key((dict,), {})}
-VECTOR = {"text": Key((str,)), "gives": Key((dict,), {}), "error": Key((str,), "", ("BadFrame", "BadValue"))}
+VECTOR = {
+    "text": Key((str,), None),
+    "set": Key((dict,), {}),
+    "ask": Key((str,), ""),
+    "gives": Key((dict,), {}),
+    "error": Key((str,), "", ("BadFrame", "BadValue")),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +67,25 @@ def driver(name: str, table: Table) -> Driver[Settings]:
     problems: Problems = []
     top = take(table, "", TABLE, problems)
     serial = take(top["serial"], "serial", PORT, problems)
-    fields, derived = read_fields({} if top["quantity"] is ... else top["quantity"], TEXT, problems)
+    told = take(top["line"], "line", LINE, problems)
+    quantities = {} if top["quantity"] is ... else top["quantity"]
+    fields, derived = read_fields(quantities, SETTABLE, problems)
+    settings = read_settings(fields, quantities, problems)
+    end, init = told["end"], read_init(top["init"], problems, told["end"], talks=True)
+    if not end and (init or settings):
+        problems.append(("line.end", "is empty: nothing would tell where a command ends"))
     patterns = compiled(top["format"], top["pattern"], fields, problems)
     vectors = [take(each, f"vector.{at}", VECTOR, problems) for at, each in enumerate(top["vector"])]
+    problems += [
+        (f"vector.{at}.text", "is missing")
+        for at, vector in enumerate(vectors)
+        if vector["text"] is None and not vector["set"]
+    ]
     say, start = read_emulator(top["emulator"], problems)
     if problems:
         raise BadTable(problems)
-    say = say or "\n".join(vector["text"] for vector in vectors if vector["gives"] and not vector["error"])
+    heard = [vector for vector in vectors if not vector["set"]]
+    say = say or "\n".join(vector["text"] for vector in heard if vector["gives"] and not vector["error"])
     columns = tuple(name.lower() for name in top["columns"])
     parses: dict[str, Callable[[], Parse]] = {
         **{"pairs": lambda: pairs, "json": lambda: json_object},
@@ -71,18 +96,27 @@ def driver(name: str, table: Table) -> Driver[Settings]:
     torn = top["format"] in ("pairs", "pattern") or bool(columns)
 
     def make() -> Line:
-        return Line(parses[top["format"]](), fields, torn, derived)
+        line = Line(parses[top["format"]](), fields, torn, derived)
+        if settings:
+            return Switched(line, init, settings, end, float(told["timeout"]))
+        return Told(line, init) if init else line
 
-    speaker = partial(Emulator, say, start, top["period"] or 5.0)
-    quantities = declared(fields, derived)
-    problems += disproved(make, vectors) or mute(make(), speaker(), quantities)
+    speaker: Callable[[], Emulator] = partial(Emulator, say, start, top["period"] or 5.0)
+    if init or settings:
+        speaker = partial(Hearing, say, start, top["period"] or 5.0, init, settings, fields, end)
+    own = declared(fields, derived)
+    for at, vector in enumerate(vectors):
+        if vector["set"]:
+            talk = Switched(make(), (), settings, end, 1.0)
+            problems += set_right(talk.write, settings, vector, f"vector.{at}", end)
+    problems += disproved(make, vectors) or mute(make(), speaker(), own)
     if problems:
         raise BadTable(problems)
     return Driver(
         name=name,
         title=top["title"],
         link=Serial(**serial),
-        quantities=quantities,
+        quantities=own,
         period=float(top["period"]),
         settings=Settings,
         device=lambda settings: make(),
@@ -185,6 +219,8 @@ def disproved(make: Callable[[], Line], vectors: list[dict[str, Any]]) -> Proble
     """The vectors that do not come out as written."""
     problems = []
     for at, vector in enumerate(vectors):
+        if vector["set"]:
+            continue
         came, errors = listen(make(), vector["text"].encode())
         if not same(came, vector["gives"]) or {type(error).__name__ for error in errors} != {vector["error"]} - {""}:
             told = "".join(f", {type(error).__name__}: {error}" for error in errors)

@@ -478,7 +478,7 @@ answer = "OK"
 low = 0
 high = 30
 scale = 0.01
-set = "V{value}"
+set = "V{value:04d}"
 done = "OK"
 [quantity.current]
 low = 0
@@ -502,6 +502,9 @@ gives = { voltage = 12.5 }
 ask = "I?"
 answer = "I=0.40A RUN"
 gives = { current = 0.4, state = true }
+[[vector]]
+set = { voltage = 5 }
+ask = "V0500"
 """
 
 
@@ -510,6 +513,7 @@ def test_a_supply_is_set_and_its_power_derived() -> None:
     supply, emulator = opened(row), row.emulator()
     voltage, _, state, power = row.quantities
     assert row.link.bits == 7  # type: ignore[union-attr]
+    assert [each.writable for each in row.quantities] == [True, False, True, False], "or nobody may set them"
     assert meet(supply.start(), emulator) == ""
     assert meet(supply.measure(), emulator)[power] == pytest.approx(5)
     assert next(supply.write(voltage, 13.5)).write == b"V1350\r"
@@ -519,9 +523,36 @@ def test_a_supply_is_set_and_its_power_derived() -> None:
         assert meet(supply.measure(), emulator)[state] is on
     assert meet(supply.measure(), emulator)[voltage] == 13.5
     talk = supply.write(voltage, 1.0)
-    next(talk)
+    assert next(talk).write == b"V0100\r"
     with pytest.raises(BadFrame):
         talk.send(b"NO\r")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (('ask = "V0500"', 'ask = "V500"'), "vector.2.ask: setting voltage sends 'V0500\\r'"),
+        (("{ voltage = 5 }", "{ current = 5 }"), "vector.2.set.current: cannot be set"),
+        (('set = "{value}"', 'set = "RUN"'), "quantity.state.set: holds no {value}"),
+        (
+            ('value = "voltage * current"', 'value = "voltage * current"\nset = "P{value}"'),
+            "quantity.power.set: is derived",
+        ),
+        (('answer = "1250"', ""), "vector.0.answer: is missing"),
+    ],
+)
+def test_a_mistake_about_setting_is_told(change: tuple[str, str], told: str) -> None:
+    made(SUPPLY)  # or the rest proves nothing
+    assert change[0] in SUPPLY
+    with pytest.raises(BadTable) as caught:
+        made(SUPPLY.replace(*change, 1))
+    assert told in str(caught.value)
+
+
+def test_an_answer_to_what_is_sent_at_first_ends_as_answers_do() -> None:
+    row = made(SUPPLY.replace('end = "\\r"', 'end = "\\n"\nanswer_end = ";"'))
+    talk = opened(row).start()
+    assert next(talk).frame(b"OK;") == 3
 
 
 @pytest.mark.parametrize(

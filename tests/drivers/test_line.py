@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 import drivers.family
 from drivers import quantities
-from drivers.api import BadFrame, DeviceError, Driver, Feeds, Serial, Value
+from drivers.api import BadFrame, BadValue, DeviceError, Driver, Feeds, Serial, Value
 from drivers.family import KNOWN, BadTable, line
 from drivers.family.text import LONGEST
+from tests.drivers.talk import meet
 
 FOLDER = Path(drivers.family.__file__).parents[1] / "tables"
 SHIPPED = {name: tomllib.loads((FOLDER / f"{name}.toml").read_text()) for name in ("csvlines", "jsonlines", "keyvalue")}
@@ -374,3 +375,105 @@ def test_own_names_have_own_units_and_ranges() -> None:
     said["vector"] = [{"text": "flow=1.25 l/s", "gives": {"flow": 1.25}}, {"text": "flow=9.1", "error": "BadValue"}]
     (flow,) = line.driver("x", said).quantities
     assert (flow.name, flow.unit, flow.low, flow.high, flow.digits) == ("flow", "l/s", 0, 9, 1)
+
+
+# What a talking device is told
+
+VALVE = """
+family = "line"
+title = "A valve that talks"
+documentation = "x"
+format = "pairs"
+period = 1
+[line]
+end = "\\n"
+[[init]]
+send = "TALK ON"
+answer = "READY"
+[[init]]
+send = "UNIT C"
+[quantity.valve]
+unit = "%"
+low = 0
+high = 100
+digits = 0
+set = "VALVE {value:03d}"
+done = "OK"
+[quantity.state]
+aliases = ["PUMP"]
+values = { RUN = "on", STOP = "off" }
+set = "PUMP {value}"
+[quantity.note]
+kind = "text"
+set = "NOTE {value}"
+[emulator]
+say = "VALVE={valve} PUMP={pump} NOTE={note}"
+start = { valve = 20, pump = "STOP", note = "none" }
+[[vector]]
+text = "VALVE=20 PUMP=RUN NOTE=none"
+gives = { valve = 20, state = true, note = "none" }
+[[vector]]
+set = { valve = 7 }
+ask = "VALVE 007"
+[[vector]]
+set = { state = true }
+ask = "PUMP RUN"
+"""
+
+
+def valve(change: tuple[str, str] = ("", "")) -> Driver[line.Settings]:
+    return line.driver("x", tomllib.loads(VALVE.replace(*change, 1)))
+
+
+def test_a_talking_device_is_told_what_it_needs_and_set() -> None:
+    row = valve()
+    device: Any = row.device(line.Settings())
+    emulator: Any = row.emulator()
+    opening, state, note = row.quantities
+    assert opening.writable and state.writable
+    assert meet(device.start(), emulator) == ""
+    assert meet(device.write(opening, 75.0), emulator) == {opening: 75.0}
+    assert meet(device.write(state, True), emulator) == {state: True}
+    assert meet(device.write(note, "two words"), emulator) == {note: "two words"}
+    assert emulator.tick(1.0) == b"VALVE=075 PUMP=RUN NOTE=two words\r\n"
+    assert heard(row, emulator.tick(1.0)) == [{"valve": 75, "state": True, "note": "two words"}]
+    for bad in ("a\nVALVE 100", "\r", ""):
+        with pytest.raises(BadValue):
+            next(device.write(note, bad))
+
+
+def test_what_it_says_meanwhile_is_no_answer() -> None:
+    row = valve()
+    device: Any = row.device(line.Settings())
+    opening, state, _ = row.quantities
+    asked = next(device.write(opening, 5.0))
+    assert asked.write == b"VALVE 005\n" and asked.frame(b"OK") == 0 and asked.frame(b"OK\r\n") == 3
+    for other in (b"VALVE=5", b"OKAY\r"):
+        with pytest.raises(BadFrame):
+            asked.frame(other)
+    quiet = next(device.write(state, False))
+    with pytest.raises(BadFrame):  # nothing answers it: whatever comes goes to feed
+        quiet.frame(b"V")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("VALVE {value:03d}", "VALVE", "quantity.valve.set: holds no {value}, such as"),
+        ("VALVE {value:03d}", "VALVE {value:x}", "quantity.valve.set: holds no {value}, such as"),
+        ("VALVE {value:03d}", "VALVE {value}", "vector.1.ask: setting valve sends 'VALVE 7\\n'"),
+        ("PUMP {value}", "PUMP {value:d}", "quantity.state.set: has a number's form, and this is no number"),
+        ('set = "VALVE {value:03d}"', "", "quantity.valve.done: belongs to `set`"),
+        ("set = { valve = 7 }", "set = { vlave = 7 }", "vector.1.set.vlave: cannot be set; did you mean 'valve'?"),
+        ("set = { valve = 7 }", "set = { valve = 700 }", "vector.1.set.valve: valve 700 % not in 0..100"),
+        ("set = { valve = 7 }", "", "vector.1.text: is missing"),
+        ('end = "\\n"', 'end = ""', "line.end: is empty: nothing would tell where a command ends"),
+        ('"UNIT C"', "1", "init.1.send: 1 is no text"),
+    ],
+)
+def test_a_mistake_about_what_it_is_told_is_told(old: str, new: str, told: str) -> None:
+    valve()  # or the rest proves nothing
+    assert old in VALVE
+    with pytest.raises(BadTable) as caught:
+        valve((old, new))
+    assert told in str(caught.value)
