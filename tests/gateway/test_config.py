@@ -279,7 +279,7 @@ MISTAKES = [
     # not TOML
     ("[tcp]\nlisten = tcp\n", '2: not TOML: Invalid value (column 10); is it text?  Then it needs quotes: "..."'),
     ('[tcp]\n\nlisten = "x\n', "3: not TOML: "),
-    ('[tcp]\nlisten = "\\d"\n', "2: not TOML: Unescaped '\\' in a string (column 13); in single quotes it is just a backslash"),
+    ('[tcp]\nlisten = "\\d"\n', "2: not TOML: Unescaped '\\' in a string (column 13); in single quotes it is"),
     ("a = [\n1,\n", "2: not TOML: Invalid value"),
     # twice
     (ATTIC + "\n" + ATTIC, "5: device.attic: given twice, first on line 1"),
