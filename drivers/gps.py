@@ -65,9 +65,12 @@ KNOT = 1852 / 3600  # m/s
 KMH = 1 / 3.6  # m/s
 DAY, HOUR = 86_400_000, 3_600_000  # milliseconds
 GSA_LIFE = 10  # samples for which a GSA holds: many receivers send it once a second and ten positions in between
+HEIGHTS = frozenset((b"GGA", b"GNS"))  # the sentences with an altitude
+HABITS = 16  # kinds of epochs to remember; a receiver has two or three
 GSV_REST = 3  # rounds of GSV left out when one is counted: they are most of what a receiver says, and change slowly
 UBX_LIFE = 10  # epochs of sentences that are left out after one in UBX
 BAUDS = (9600, 38400, 115200, 4800, 57600, 19200)  # the usual ones, most usual first
+VALID = (b"A", b"D")  # status; D is some makers', with corrections
 UNMEASURED = b"EMNSV"  # modes: estimated, manual, none, simulated, void; the others are kinds of fixes
 QUALITIES = (b"1", b"2", b"3", b"4", b"5", b"9")  # the same for GGA; 9 is NovAtel's, with corrections from a satellite
 BEGAN, ROLLED = date(1980, 1, 6), date(1999, 8, 22)  # week 0 of GPS, and week 1024, which is 0 again
@@ -79,12 +82,14 @@ class Settings:
 
 
 class Said(NamedTuple):
-    """What one sentence says.  *valid* is None where it does not speak of that."""
+    """What one sentence says.  *valid* is None where it does not speak of that; *fault* is a date that is none: what
+    else it says holds."""
 
     values: dict[Quantity, Value]
     moment: nmea.Moment | None = None
     day: date | None = None
     valid: bool | None = None
+    fault: BadValue | None = None
 
 
 @dataclass(slots=True)
@@ -97,13 +102,17 @@ class Epoch:
     moment: nmea.Moment | None = None
     valid: bool | None = None
     in_view: dict[Quantity, Value] = field(default_factory=dict)
-    told: bool = False  # its sample is out; what still comes of it is of no use
+    first: bytes = b""  # the name of the sentence that began it
+    told: bool = False  # its sample is out; another follows only if something new comes
 
     def ends(self, name: bytes, said: Said) -> bool:
         """Whether *said* is of another instant."""
         return name in self.names or None not in (said.moment, self.moment) and said.moment != self.moment
 
     def add(self, name: bytes, said: Said) -> None:
+        doubted = said.valid is False and self.valid is True
+        self.told = self.told and not doubted and said.values.keys() <= self.values.keys()
+        self.first = self.first or name
         self.names.add(name)
         self.parts.add(name[2:])
         self.values |= said.values
@@ -113,7 +122,7 @@ class Epoch:
 
     def complete(self, usual: set[bytes]) -> bool:
         """Whether nothing of use is to come, or nothing at all where a receiver says less: *usual* is what it does."""
-        known = b"RMC" in self.parts and (b"GGA" in self.parts or b"GNS" in self.parts)
+        known = b"RMC" in self.parts and not HEIGHTS.isdisjoint(self.parts)
         return known or (self.valid is not None and usual == self.names)
 
 
@@ -127,10 +136,11 @@ class GPS:
         self.passed = 0  # by the sentences when the sky was last looked at
         self.rest = 0  # GSV still to be left out
         self.ubx_life = 0
-        self.usual, self.former = set[bytes](), set[bytes]()  # what the last two epochs were made of, and the last
+        self.habits: dict[bytes, set[bytes]] = {}  # of what the last epoch was made that began with this sentence
         self.day: date | None = None  # as last told, carried on by the time of day
         self.at = 0  # milliseconds into it
-        self.dimensions, self.gsa_life = 0, 0
+        self.dimensions = self.gsa_life = 0
+        self.height_life = 0  # samples for which an altitude tells that the next position has one, too
         self.in_view: dict[Quantity, Value] = {}  # counted, and not yet told
 
     def feed(self, data: bytes) -> Iterator[Sample | DeviceError]:
@@ -167,6 +177,8 @@ class GPS:
                 except BadValue as bad:
                     yield bad
                 else:
+                    if isinstance(said, Said) and said.fault:
+                        yield said.fault
                     for sample in samples:
                         if sample and not self.ubx_life:
                             yield sample
@@ -205,13 +217,14 @@ class GPS:
         ended: tuple[Sample, ...] = ()
         if self.epoch.ends(name, said):
             ended = () if self.epoch.told else (self.sample(),)
-            self.usual = self.epoch.names if self.epoch.names == self.former else set()
-            self.former = self.epoch.names
+            if len(self.habits) > HABITS:
+                self.habits.clear()
+            self.habits[self.epoch.first] = self.epoch.names
             self.epoch, self.in_view = Epoch(in_view=self.in_view), {}
         if said.moment:
             self.follow(said.moment.at, said.day)
         self.epoch.add(name, said)
-        if self.epoch.told or not self.epoch.complete(self.usual):
+        if self.epoch.told or not self.epoch.complete(self.habits.get(self.epoch.first, set())):
             return ended
         self.epoch.told = True
         return (*ended, self.sample())
@@ -230,9 +243,9 @@ class GPS:
 
     def sample(self) -> Sample:
         """What the epoch comes to.  Without a valid position it holds nothing that would need one."""
-        epoch, said = self.epoch, self.epoch.values
-        sample = dict(epoch.in_view)
-        self.gsa_life = max(self.gsa_life - 1, 0)
+        epoch, said = self.epoch, dict(self.epoch.values)
+        sample, epoch.in_view = epoch.in_view, {}
+        self.gsa_life, self.height_life = max(self.gsa_life - 1, 0), max(self.height_life - 1, 0)
         if self.day and epoch.moment and self.day >= (BEGAN if epoch.valid else ROLLED):
             sample[TIME] = f"{self.day.isoformat()}T{epoch.moment.text}Z"
         if epoch.valid is None:
@@ -240,7 +253,10 @@ class GPS:
         if not epoch.valid or LATITUDE not in said:
             sample[MODE] = "none"
             return sample | {SATELLITES: said[SATELLITES]} if SATELLITES in said else sample
-        dimensions = self.dimensions if self.gsa_life and self.dimensions else 1 + (ALTITUDE in said)
+        if ALTITUDE in said:
+            self.height_life = GSA_LIFE
+        high = ALTITUDE in said or (self.height_life > 0 and HEIGHTS.isdisjoint(epoch.parts))
+        dimensions = self.dimensions if self.gsa_life and self.dimensions else 1 + high
         if dimensions == 1:
             said.pop(ALTITUDE, None)  # not measured, but held or typed in
         sample[MODE] = MODE.choices[dimensions]
@@ -266,10 +282,18 @@ def measured(modes: bytes) -> bool:
     return not modes or modes.strip(UNMEASURED) != b""
 
 
+def dated(said: Said, day: bytes, month: bytes, year: bytes) -> Said:
+    """*said* with its date.  A receiver whose weeks began anew may write one that is none, and still know its place."""
+    try:
+        return said._replace(day=nmea.calendar(day, month, year))
+    except BadValue as error:
+        return said._replace(fault=error)
+
+
 def rmc(f: list[bytes]) -> Said:
-    valid = f[2] == b"A" and measured(f[12] if len(f) > 12 else b"")
+    valid = f[2] in VALID and measured(f[12] if len(f) > 12 else b"")
     values = position(f[3:7]) | number(SPEED, f[7], KNOT) | number(TRACK, f[8]) if valid else {}
-    return Said(values, nmea.moment(f[1]), nmea.calendar(f[9][:2], f[9][2:4], f[9][4:]), valid)
+    return dated(Said(values, nmea.moment(f[1]), None, valid), f[9][:2], f[9][2:4], f[9][4:])
 
 
 def gga(f: list[bytes]) -> Said:
@@ -287,14 +311,17 @@ def gns(f: list[bytes]) -> Said:
 
 
 def gll(f: list[bytes]) -> Said:
-    """NMEA 0183 before 2.0 tells neither time nor validity."""
-    if len(f) == 5:
-        return Said({})
-    valid = f[6] == b"A" and measured(f[7] if len(f) > 7 else b"")
+    """NMEA 0183 before 2.0 tells neither time nor validity, or the time alone."""
+    if len(f) in (5, 6):
+        return Said({}, nmea.moment(f[5]) if len(f) == 6 else None)
+    valid = f[6] in VALID and measured(f[7] if len(f) > 7 else b"")
     return Said(position(f[1:5]) if valid else {}, nmea.moment(f[5]), None, valid)
 
 
 def vtg(f: list[bytes]) -> Said:
+    """NMEA 0183 before 2.0 has no letters between: track, magnetic track, knots, km/h."""
+    if len(f) == 5:
+        return Said((number(SPEED, f[3], KNOT) or number(SPEED, f[4], KMH)) | number(TRACK, f[1]))
     if not measured(f[9] if len(f) > 9 else b""):
         return Said({})
     knots = f[5] if f[6] == b"N" else b""
@@ -303,7 +330,7 @@ def vtg(f: list[bytes]) -> Said:
 
 
 def zda(f: list[bytes]) -> Said:
-    return Said({}, nmea.moment(f[1]), nmea.calendar(f[2], f[3], f[4]))
+    return dated(Said({}, nmea.moment(f[1])), f[2], f[3], f[4])
 
 
 def gsa(f: list[bytes]) -> int:

@@ -168,10 +168,44 @@ def test_a_sentence_that_repeats_ends_it() -> None:
     assert len(samples(*3 * (rmc("120000"), gga("120000")))) == 3  # ten a second, by a clock of whole seconds
 
 
+def test_sentences_by_turns_are_told_at_once_from_their_second_round_on() -> None:
+    """As a Humminbird Matrix 37 does it: each second another sentence, and what goes with it."""
+    rounds = [
+        [rmc(f"12000{second}"), f"GPGLL,4807.038,N,01131.000,E,12000{second + 1},A", "GPVTG,84.4,T,,M,10.0,N,18.5,K",
+         gga(f"12000{second + 2}"), f"GPZDA,12000{second + 2},20,11,2026,,"]
+        for second in (0, 3)
+    ]  # fmt: skip
+    found = samples(*rounds[0], *rounds[1])
+    assert [sample["time"] for sample in found] == [f"2026-11-20T12:00:0{second}.000Z" for second in range(6)]
+    assert [sample["mode"] for sample in found] == ["2d", "2d", *4 * ["3d"]]  # an altitude holds for the next ones
+    assert [sample.get("speed") is None for sample in found] == [False, False, True, False, False, True]
+
+
+def test_what_comes_late_is_told_too() -> None:
+    """As an inertial receiver of OxTS does it: ten GGA a second, and RMC once."""
+    said = [
+        body
+        for second in (0, 1, 2)
+        for tenth in range(10)
+        for body in (gga(f"12000{second}.{tenth}0"), *([] if tenth else [rmc(f"12000{second}.00")]))
+    ]
+    found = samples(*said)
+    assert len(found) == 1 + 9 + 2 * (1 + 10)  # each whole second is told by GGA, and again when RMC has come
+    fast = [sample for sample in found if "speed" in sample]
+    assert [sample["time"] for sample in fast] == [f"2026-11-20T12:00:0{second}.000Z" for second in (0, 1, 2)]
+    assert all(sample["altitude"] == 545.4 for sample in fast)
+
+
+def test_what_is_doubted_late_is_taken_back() -> None:
+    said = [*(gga(f"12000{second}") for second in range(4)), rmc("120003", status="V")]
+    assert [sample["mode"] for sample in samples(*said)] == [*4 * ["3d"], "none"]
+
+
 def test_position_only() -> None:
     gll = b"$GPGLL,4916.45,N,12311.12,W,225444,A,*1D\r\n"
-    (sample,) = fed(gll, sentence("GPGLL,,,,,225445,V,"))
+    sample, none = fed(gll, sentence("GPGLL,,,,,225445,V,"))
     assert sample == {MODE: "2d", LATITUDE: pytest.approx(49.2741667), LONGITUDE: pytest.approx(-123.1853333)}
+    assert none == {MODE: "none"}
 
 
 def test_gns_and_those_of_each_system_behind_it() -> None:
@@ -195,6 +229,8 @@ def test_gns_and_those_of_each_system_behind_it() -> None:
         ("GPVTG,054.7,T,034.4,M,005.5,N,010.2,K,A", 2.82944),
         ("GPVTG,054.7,T,,,,,010.2,K,A", 2.83333),
         ("GPVTG,054.7,T,034.4,M,,N,,K,A", None),
+        ("GPVTG,054.7,034.4,005.5,010.2", 2.82944),
+        ("GPVTG,054.7,034.4,,010.2", 2.83333),
         ("GPVTG,054.7,T,034.4,M,005.5,N,010.2,K,N", None),
     ],
 )
@@ -227,6 +263,7 @@ def test_date_over_midnight() -> None:
         "2027-01-01T00:00:00.000Z",
         "2027-01-01T00:00:00.200Z",
         "2027-01-01T00:00:02.000Z",
+        "2027-01-01T00:00:03.000Z",
     ]  # fmt: skip
 
 
@@ -241,7 +278,11 @@ def test_leap_second() -> None:
 
 def test_a_date_nobody_said() -> None:
     assert times(gga("120000"), gga("120001"), gga("120002")) == [None, None, None]
-    assert times(rmc("120000"), gga("120000"), gga("180000"), gga("180001")) == ["2026-11-20T12:00:00.000Z", None]
+    assert times(rmc("120000"), gga("120000"), gga("180000"), gga("180001")) == [
+        "2026-11-20T12:00:00.000Z",
+        None,
+        None,
+    ]
 
 
 def test_a_date_of_another_decade_is_what_the_receiver_says() -> None:
@@ -252,6 +293,16 @@ def test_a_date_of_another_decade_is_what_the_receiver_says() -> None:
 @pytest.mark.parametrize(("date", "told"), [("220899", True), ("210899", False), ("060180", False)])
 def test_without_a_fix_a_date_of_the_first_weeks_is_a_clock_that_nobody_set(date: str, told: bool) -> None:
     assert (times(rmc("120000", date, "V"), gga("120000", 0)) == [None]) != told
+
+
+@pytest.mark.parametrize("date", ["2208-1", "310226", "20112a"])
+def test_a_date_that_is_none_costs_no_position(date: str) -> None:
+    """After 1024 weeks some receivers write such ones, as Telit's HE910 did on 7 April 2019."""
+    error, found = told(rmc("120000", date), gga("120000"))
+    assert isinstance(error, BadValue) and "date" in str(error)
+    assert found == {key: value for key, value in FIX.items() if key != TIME} | {SPEED: pytest.approx(5.1444, abs=1e-4)}
+    error, *_ = told("GPZDA,120000,32,12,2026,,", gga("120000"))
+    assert isinstance(error, BadValue) and "date" in str(error)
 
 
 # What is a fix
@@ -272,6 +323,10 @@ def test_modes_without_satellites_are_no_fix(mode: str) -> None:
     gns = "GNGNS,120000,4807.038,N,01131.000,E,{},13,0.9,25.63,11.24,,"
     assert samples(gns.format(mode + "A"), rmc("120000"))[0]["mode"] == "3d"
     assert samples(gns.format(2 * mode), rmc("120000"))[0]["mode"] == "none"
+
+
+def test_status_of_a_fix_with_corrections() -> None:
+    assert samples(rmc("120000", status="D"), gga("120000"))[0]["mode"] == "3d"
 
 
 @pytest.mark.parametrize("quality", range(10))
@@ -399,7 +454,8 @@ def test_a_date_of_noughts_is_none() -> None:
 
 def test_a_position_without_time_as_old_receivers_give_it() -> None:
     """Its validity is unknown, so it is none; but nor is it an error each second."""
-    assert float(samples("GPGLL,3751.65,S,14507.36,E", rmc("120000"), gga("120000"))[0]["latitude"]) > 0
+    for gll in ("GPGLL,3751.65,S,14507.36,E", "GPGLL,3751.65,S,14507.36,E,120000"):
+        assert float(samples(gll, rmc("120000"), gga("120000"))[0]["latitude"]) > 0
 
 
 # Captures
