@@ -1,7 +1,7 @@
 """UBX, the binary protocol of u-blox receivers: frames cut out of a stream, and what those of one instant come to.
 
 Datasheet: u-blox 8 / u-blox M8 "Receiver description including protocol specification" (UBX-13003221), section 32; for
-SOL and TIMEGPS that of the u-blox 6 (GPS.G6-SW-12013).  All numbers are little-endian:
+SOL, SVINFO and TIMEGPS that of the u-blox 6 (GPS.G6-SW-12013).  All numbers are little-endian:
 
     B5 62   CC II   LL LL    ..        AA BB
     start   class,  length   payload   sum of class to payload, and sum of its sums, modulo 256 (section 32.4)
@@ -19,6 +19,7 @@ Payloads begin with iTOW, the GPS time of the week in ms (only TIMEUTC's and TIM
     01 12 VELNED   velocities 3 x I4 cm/s, speed U4, speed over ground U4, heading 1e-5 degrees, accuracies
     01 20 TIMEGPS  ns I4, week I2, leap seconds I1, valid, accuracy
     01 21 TIMEUTC  accuracy U4, ns I4, year U2, month, day, hour, minute, second, valid
+    01 30 SVINFO   channels, 3 bytes, 12 of each channel: it, satellite, flags, quality, strength, elevation I1 ...
     01 35 SAT      version, satellites, 2 bytes, 12 of each satellite: system, number, strength, elevation I1 ...
     01 61 EOE      the instant is over
 
@@ -41,12 +42,13 @@ from drivers.api import BadFrame, BadValue, DeviceError
 START = b"\xb5\x62"
 HEAD = Struct("<2sBBH")  # start, class, number, length
 SUMS = 2
-LONGEST = 2080  # bytes of a payload: raw measurements of 64 satellites; a longer one is noise
+LONGEST = 4096  # bytes of a payload: raw measurements of 127 signals; a longer one is noise
 CLASSES = frozenset((1, 2, 4, 5, 6, 9, 10, 11, 13, 16, 19, 33, 39, 40, 41, 0xF0, 0xF1))  # table 32.2
 
-PVT, POSLLH, STATUS, DOP, SOL, VELNED, TIMEGPS, TIMEUTC, SAT, EOE = (
-    b"\x01" + bytes([number]) for number in (0x07, 0x02, 0x03, 0x04, 0x06, 0x12, 0x20, 0x21, 0x35, 0x61)
+PVT, POSLLH, STATUS, DOP, SOL, VELNED, TIMEGPS, TIMEUTC, SVINFO, SAT, EOE = (
+    b"\x01" + bytes([number]) for number in (0x07, 0x02, 0x03, 0x04, 0x06, 0x12, 0x20, 0x21, 0x30, 0x35, 0x61)
 )
+SKIES = {SVINFO: 5, SAT: 3}  # where of a satellite's 12 bytes its elevation stands
 LAYOUTS: dict[bytes, tuple[Struct, Callable[..., Any]]] = {  # what of each payload is of use
     kind: (Struct(f"<{layout}"), namedtuple("Payload", names))
     for kind, layout, names in (
@@ -59,14 +61,16 @@ LAYOUTS: dict[bytes, tuple[Struct, Callable[..., Any]]] = {  # what of each payl
         (POSLLH, "I ii4xi 8x", "tow longitude latitude altitude"),
         (STATUS, "I BB 10x", "tow fix flags"),
         (DOP, "I 8xH4x", "tow hdop"),
-        (SOL, "I 6xBB iii4x iii4x 3xB4x", "tow fix flags x y z to_x to_y to_z satellites"),
+        (SOL, "I ihBB iii4x iii4x 3xB4x", "tow nano week fix flags x y z to_x to_y to_z satellites"),
         (VELNED, "I 16xI i 8x", "tow speed heading"),
         (TIMEGPS, "I ihbB 4x", "tow nano week leap valid"),
         (TIMEUTC, "I 4xi H5BB", "tow nano year month day hour minute second valid"),
-        (SAT, "I 4x", "tow satellites"),
+        (SVINFO, "I 4x", "tow"),
+        (SAT, "I 4x", "tow"),
         (EOE, "I", "tow"),
     )
 }
+PLACES = frozenset((PVT, POSLLH, SOL))
 DIMENSIONS = {2: 2, 3: 3, 4: 3}  # of what is a fix
 BEGAN = datetime(1980, 1, 6)  # when GPS weeks began
 EQUATOR, POLE = 6_378_137.0, 6_356_752.314245  # radii of WGS 84 in metres
@@ -148,7 +152,9 @@ class Epochs:
     def __init__(self) -> None:
         self.said: dict[bytes, Any] = {}
         self.usual = {PVT}
-        self.told = False
+        self.told = self.late = False  # late: came when all had been told; told again when the instant is over
+        self.in_view: int | None = None  # satellites: counted, and not yet told
+        self.leap: int | None = None  # seconds by which GPS time is ahead of UTC, once it was told
 
     def take(self, frame: Frame) -> Iterator[Solution | DeviceError]:
         if frame.kind not in LAYOUTS:
@@ -157,42 +163,47 @@ class Epochs:
         if len(frame.payload) < layout.size:
             yield BadFrame(f"message {frame.kind.hex(' ')} of {len(frame.payload)} bytes, not {layout.size}")
             return
-        more = (in_view(frame.payload[layout.size :]),) if frame.kind == SAT else ()
-        payload = make(*layout.unpack_from(frame.payload), *more)
+        payload = make(*layout.unpack_from(frame.payload))
         if any(payload.tow != other.tow for other in self.said.values()):
             if not self.told:
-                yield from solved(self.said)
-            self.said, self.told, self.usual = {}, False, {*self.said}
+                yield from self.solved()
+            self.said, self.told, self.late, self.usual = {}, False, False, {*self.said}
+        if self.told and frame.kind not in {EOE, *SKIES, *self.said}:
+            self.told, self.late = False, True
         self.said[frame.kind] = payload
-        if not self.told and (frame.kind == EOE or self.usual <= self.said.keys()):
+        if frame.kind in SKIES:  # told with this instant's solution, or with the next one's
+            self.in_view = in_view(frame.payload[layout.size + SKIES[frame.kind] :: 12])
+        elif frame.kind == TIMEGPS and payload.valid & 4:
+            self.leap = payload.leap
+        if not self.told and (frame.kind == EOE or (not self.late and self.usual <= self.said.keys())):
             self.told = True
-            yield from solved(self.said)
+            yield from self.solved()
+
+    def solved(self) -> Iterator[Solution | DeviceError]:
+        """What the messages of one instant come to; nothing where none tells of a place, or whether it is a fix.  One
+        doubt is enough."""
+        judges = [self.said[kind] for kind in (PVT, SOL, STATUS) if kind in self.said]
+        if judges and not PLACES.isdisjoint(self.said):
+            dimensions = min(DIMENSIONS.get(judge.fix, 0) * (judge.flags & 1) for judge in judges)
+            try:
+                yield solution(self.said, dimensions, self.leap)._replace(in_view=self.in_view)
+            except BadValue as error:
+                yield error
+            self.in_view = None
 
 
-def in_view(satellites: bytes) -> int:
-    """How many of *satellites* stand above the horizon; of some the receiver knows no more than that they are."""
-    return sum(elevation < 128 for elevation in satellites[3::12])
+def in_view(elevations: bytes) -> int:
+    """How many stand above the horizon; of some satellites the receiver knows no more than that they are."""
+    return sum(elevation < 128 for elevation in elevations)
 
 
-def solved(said: Said) -> Iterator[Solution | DeviceError]:
-    """What the messages of one instant come to; nothing where none tells whether it is a fix.  One doubt is enough."""
-    judges = [said[kind] for kind in (PVT, SOL, STATUS) if kind in said]
-    if judges:
-        dimensions = min(DIMENSIONS.get(judge.fix, 0) * (judge.flags & 1) for judge in judges)
-        try:
-            yield solution(said, dimensions)
-        except BadValue as error:
-            yield error
-
-
-def solution(said: Said, dimensions: int) -> Solution:
+def solution(said: Said, dimensions: int, leap: int | None) -> Solution:
     place = located(said) if dimensions else None
     counts = said.get(PVT) or said.get(SOL)
     known = Solution(
         dimensions if place else 0,
-        told_time(said),
+        told_time(said, leap),
         satellites=counts and counts.satellites,
-        in_view=said[SAT].satellites if SAT in said else None,
     )
     if place is None:
         return known
@@ -246,15 +257,17 @@ def moved(said: Said, latitude: float, longitude: float) -> tuple[float | None, 
     return hypot(east, north), degrees(atan2(east, north)) % 360
 
 
-def told_time(said: Said) -> str | None:
+def told_time(said: Said, leap: int | None) -> str | None:
     """UTC in ISO 8601, to the millisecond.  GPS time is ahead of it by the leap seconds since 1980."""
-    utc, gps = said.get(TIMEUTC), said.get(TIMEGPS)
+    utc, gps, sol = said.get(TIMEUTC), said.get(TIMEGPS), said.get(SOL)
     if PVT in said and said[PVT].valid & 3 == 3:  # date and time
         utc = said[PVT]
     elif utc is None or not utc.valid & 4:
-        if gps is None or gps.valid & 7 != 7:  # time of week, week, leap seconds
+        if gps is None or gps.valid & 3 != 3:  # time of week, week
+            gps = sol if sol and sol.flags & 12 == 12 else None  # the same
+        if gps is None or leap is None:
             return None
-        since = timedelta(weeks=gps.week, milliseconds=gps.tow, microseconds=gps.nano / 1000, seconds=-gps.leap)
+        since = timedelta(weeks=gps.week, milliseconds=gps.tow, microseconds=gps.nano / 1000, seconds=-leap)
         return text(BEGAN + since)
     try:
         when = datetime(utc.year, utc.month, utc.day, utc.hour, utc.minute, min(utc.second, 59))

@@ -11,7 +11,22 @@ import pytest
 
 from drivers.api import BadFrame, DeviceError
 from drivers.codec import ubx
-from drivers.codec.ubx import DOP, EOE, EQUATOR, POLE, POSLLH, PVT, SOL, STATUS, TIMEGPS, TIMEUTC, VELNED, Solution
+from drivers.codec.ubx import (
+    DOP,
+    EOE,
+    EQUATOR,
+    POLE,
+    POSLLH,
+    PVT,
+    SAT,
+    SOL,
+    STATUS,
+    SVINFO,
+    TIMEGPS,
+    TIMEUTC,
+    VELNED,
+    Solution,
+)
 
 POLL = bytes.fromhex("b5 62 01 07 00 00 08 19")
 ACK = bytes.fromhex("b5 62 05 01 02 00 06 01 0f 38")
@@ -149,3 +164,61 @@ def test_an_epoch_is_over_when_all_came_that_came_last_time() -> None:
 def test_a_payload_too_short_is_a_bad_frame() -> None:
     (error,) = ubx.Epochs().take(ubx.Frame(PVT, bytes(79)))
     assert isinstance(error, BadFrame)
+
+
+# What comes at another pace than the position
+
+
+def sky(elevation: int) -> bytes:
+    return pack("<BBBbhhI", 0, 5, 40, elevation, 180, 0, 0)
+
+
+def channel(elevation: int) -> bytes:
+    return pack("<BBBBBbhi", 1, 5, 13, 7, 40, elevation, 180, 0)
+
+
+SAID[SAT] = pack("<BBH", 1, 4, 0) + b"".join(map(sky, (53, 0, -3, -91)))
+SAID[SVINFO] = pack("<BBH", 4, 3, 0) + b"".join(map(channel, (53, 0, -3, -91)))
+
+
+def paced(slow: bytes, *quick: bytes, first: bool) -> list[Solution]:
+    """Ten instants, of which each fifth has *slow* too."""
+    epochs, events = ubx.Epochs(), list[Solution | DeviceError]()
+    for second in range(10):
+        rare = (slow,) if second % 5 == 2 else ()
+        for kind in (*rare, *quick) if first else (*quick, *rare):
+            events += epochs.take(ubx.Frame(kind, pack("<I", 345_600_000 + 1000 * second) + SAID[kind]))
+    return [event for event in events if isinstance(event, Solution)]
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("slow", [SAT, SVINFO])
+def test_satellites_in_view_told_seldom(slow: bytes, first: bool) -> None:
+    seen = [each.in_view for each in paced(slow, POSLLH, SOL, first=first)]
+    assert seen.count(2) == 2 and seen.count(None) == len(seen) - 2
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_velocity_told_seldom(first: bool) -> None:
+    solutions = paced(VELNED, POSLLH, STATUS, first=first)
+    assert [each.speed for each in solutions if each.speed is not None] == [0.22, 0.22]
+    assert all(each.latitude == PLACE[0] for each in solutions)
+
+
+def test_leap_seconds_told_seldom() -> None:
+    """Week and time of week stand in SOL, too, and flags 2 and 3 say so."""
+    SAID[SOL] = sol(flags=0x0D)
+    told = [each.time for each in paced(TIMEGPS, SOL, first=True)]
+    assert told[:2] == [None, None] and told[2:4] == ["2026-01-07T23:59:44.000Z", "2026-01-07T23:59:45.000Z"]
+    SAID[SOL] = sol()
+    assert len([each.time for each in paced(TIMEGPS, SOL, first=True) if each.time]) == 2
+
+
+def test_a_status_without_a_place_is_no_solution() -> None:
+    """The place may stand in sentences beside it."""
+    assert solved(only(STATUS, TIMEUTC, DOP)) == []
+
+
+def test_raw_measurements_of_many_signals_are_a_frame() -> None:
+    frame = ubx.seal(b"\x02\x15", bytes(16 + 32 * 120))
+    assert fed(frame[:1000], frame[1000:]) == [ubx.Frame(b"\x02\x15", bytes(16 + 32 * 120))]
