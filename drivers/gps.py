@@ -110,8 +110,11 @@ class Epoch:
         return name in self.names or None not in (said.moment, self.moment) and said.moment != self.moment
 
     def add(self, name: bytes, said: Said) -> None:
-        doubted = said.valid is False and self.valid is True
-        self.told = self.told and not doubted and said.values.keys() <= self.values.keys()
+        if self.told:
+            new = said.values.keys() - self.values.keys()
+            if not said.moment:
+                new &= {SPEED}  # a VTG may well be the next instant's: all else was told
+            self.told = not new and not (said.valid is False and self.valid)
         self.first = self.first or name
         self.names.add(name)
         self.parts.add(name[2:])
