@@ -257,10 +257,7 @@ def refuse_strange_time(gateway: Table, devices: Table | None, config: Config) -
     telling = [
         device.name
         for device in config.devices
-        if any(
-            each.name == "time" and each.kind == "text" and not each.writable
-            for each in device.driver.having(device.settings)
-        )
+        if any(each.name == "time" and each.kind == "text" and not each.writable for each in device.shown)
     ]
     broken = (devices.raw if devices else {}).keys() - {device.name for device in config.devices}
     if config.time_from not in broken.union(telling):

@@ -41,8 +41,9 @@ Find: TypeAlias = Callable[[str], Driver[Any]]  # raises KeyError: there is none
 @dataclass(frozen=True, slots=True)
 class QuantityConfig:
     """A value is shown as value * scale + offset; outside low..high it is suspect, and so is one that differs from the
-    last by more than *slope* for each second."""
+    last by more than *slope* for each second.  What is not *enabled* is neither shown nor set."""
 
+    enabled: bool
     label: str
     offset: float
     scale: float
@@ -66,6 +67,12 @@ class Device:
     rules: Mapping[str, Rules]  # of all that can be switched
     table: Mapping[str, Any]
 
+    @property
+    def shown(self) -> tuple[Quantity, ...]:
+        """What it measures and sets, as far as it is wanted."""
+        off = {name for name, each in self.quantities.items() if not each.enabled}
+        return tuple(each for each in self.driver.having(self.settings) if each.name not in off)
+
 
 def read_devices(devices: Table, find: Find, names: Iterable[str]) -> tuple[Device, ...]:
     """Every device that has no mistake; what two of them cannot share is refused."""
@@ -76,7 +83,7 @@ def read_devices(devices: Table, find: Find, names: Iterable[str]) -> tuple[Devi
     remote = [(table, "port", device.where) for table, device in found if isinstance(device.where, Endpoint)]
     for table, key, message in shared(remote):
         table.warn(f"{message}; both will connect", key)
-    there = {device.name: device.driver.having(device.settings) for _, device in found}
+    there = {device.name: device.shown for _, device in found}
     for table, device in found:
         refuse_strange(there, devices.raw, table, device.rules)
     for table, message in config_modbus.unlike([(table, device.where) for table, device in found if device.enabled]):
@@ -125,6 +132,10 @@ def read_device(table: Table, find: Find, names: Iterable[str]) -> Device | None
             if quantity.name in rules:
                 rules[quantity.name] = read_rules(inner, usual)
             quantities[quantity.name] = read_quantity(inner, quantity)
+            if not quantities[quantity.name].enabled:
+                rules.pop(quantity.name, None)
+    if has and all(each.name in quantities and not quantities[each.name].enabled for each in has):
+        table.wrong("nothing of it is enabled; `enabled = false` in its own table leaves the device alone")
     unknown = settings is None and driver.chosen is not None
     refuse_misplaced(table, driver, unknown or bool(rules))
     table.close()
@@ -274,12 +285,17 @@ def convert(hint: Any, value: Any) -> Any:
 
 
 def read_quantity(table: Table, quantity: Quantity) -> QuantityConfig:
-    label = table.take("label", notation.text, quantity.name)
+    enabled = table.take("enabled", notation.flag, True)
+    label = table.take("label", notation.text, "")
     offset, scale = 0.0, 1.0
     low = high = slope = None
-    if quantity.kind in ("float", "int"):
+    if quantity.kind in ("float", "int") and quantity.writable:
+        for key in table.raw.keys() & {"offset", "scale"}:
+            table.refuse(f"`{key}` is for what is measured; {quantity.name} is set, too, and goes out as it is", key)
+    elif quantity.kind in ("float", "int"):
         offset = table.take("offset", notation.number, offset)
         scale = table.take("scale", notation.number, scale)
+    if quantity.kind in ("float", "int"):
         low, high = (table.take(key, notation.number, None) for key in ("low", "high"))
         slope = table.take("slope", notation.number, None)
     if scale == 0:
@@ -289,4 +305,4 @@ def read_quantity(table: Table, quantity: Quantity) -> QuantityConfig:
     if slope is not None and slope <= 0:
         table.wrong("must be above 0: the largest change in a second that can be true", "slope")
     table.close()
-    return QuantityConfig(label, offset, scale, low, high, slope)
+    return QuantityConfig(enabled, label, offset, scale, low, high, slope)

@@ -301,7 +301,8 @@ class Device(Service):
         now = self.hub.clock.monotonic()
         self.heard = now if at is None else min(now, max(at, self.heard))
         self.received = self.ring.understood = self.ring.received
-        sample = self.plausible.corrected(sample)
+        if not (sample := self.plausible.corrected(sample)):
+            return
         self.hub.publish(self.who, sample, self.keeps, self.plausible.doubtful(sample, self.heard), self.heard)
         self.outputs.seen(sample)
 

@@ -24,6 +24,7 @@ class Plan:
     limits: dict[str, tuple[float, float]]  # quantity -> what is plausible
     slopes: Mapping[str, float] = field(default_factory=dict)  # quantity -> how much it can change in a second
     rules: Mapping[str, config.Rules] = field(default_factory=dict)  # of outputs
+    hidden: frozenset[str] = frozenset()  # quantities that nobody wants to see
 
 
 def planned(device: config.Device) -> Plan:
@@ -39,7 +40,8 @@ def planned(device: config.Device) -> Plan:
         where=place(device.where),
         period=device.period,
         settings={each.name: getattr(settings, each.name) for each in fields(settings)},
-        quantities=device.driver.having(settings),
+        quantities=device.shown,
+        labels={name: each.label for name, each in chosen.items() if each.label},
         rules={name: rules.told for name, rules in device.rules.items()},
     )
     return Plan(
@@ -56,6 +58,7 @@ def planned(device: config.Device) -> Plan:
         },
         slopes={name: each.slope for name, each in chosen.items() if each.slope is not None},
         rules=device.rules,
+        hidden=frozenset(name for name, each in chosen.items() if not each.enabled),
     )
 
 

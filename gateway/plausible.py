@@ -1,4 +1,4 @@
-"""Which values can be true: corrected as the user wants them, and doubted where they leave the bounds he set.
+"""What the user sees: what he wants to, corrected as he wants it, and doubted where it leaves the bounds he set.
 
 ``low`` and ``high`` bound a value, ``slope`` how much it changes in a second; this is the check on a plausible rate of
 change of WMO's "Guidelines on Quality Control Procedures for Data from Automatic Weather Stations" (Zahumensky 2004).
@@ -21,18 +21,25 @@ class Plausible:
     """The readings of one device."""
 
     def __init__(self, plan: Plan) -> None:
-        self.scales, self.limits, self.slopes = plan.scales, plan.limits, plan.slopes
+        self.scales, self.limits, self.slopes, self.hidden = plan.scales, plan.limits, plan.slopes, plan.hidden
         self.good: dict[str, tuple[float, float]] = {}  # quantity -> time and value of the last good one
         self.strange: dict[str, tuple[float, float, int]] = {}  # and of the last that was not, and how many agreed
 
     def corrected(self, sample: Sample) -> Sample:
-        if not self.scales:
+        if not self.scales and not self.hidden:
             return sample
-        return {quantity: self.scaled(quantity, value) for quantity, value in sample.items()}
+        return {
+            quantity: self.scaled(quantity, value)
+            for quantity, value in sample.items()
+            if quantity.name not in self.hidden
+        }
 
     def scaled(self, quantity: Quantity, value: Value) -> Value:
-        factor, offset = self.scales.get(quantity.name, (1, 0))
-        return value * factor + offset if quantity.kind == "float" else value  # type: ignore[operator]
+        if isinstance(value, str) or quantity.name not in self.scales:
+            return value
+        factor, offset = self.scales[quantity.name]
+        corrected = value * factor + offset
+        return round(corrected) if quantity.kind == "int" else corrected
 
     def doubtful(self, sample: Sample, at: float) -> Collection[Quantity]:
         """What of *sample*, true at second *at*, nobody should believe: a spike that passed its checksum, perhaps."""

@@ -46,6 +46,7 @@ from gateway.config import (
     parse,
     parse_serial,
 )
+from gateway.plan import planned
 from gateway.table import Table
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -159,12 +160,25 @@ def test_what_is_said_counts() -> None:
     )
     temperature, humidity = attic.quantities["temperature"], attic.quantities["humidity"]
     assert (temperature.label, temperature.offset, temperature.scale, temperature.low) == (
-        "temperature",
+        "",
         -1.0,
         1.0,
         None,
     )
+    assert attic.shown == (sht31.TEMPERATURE, sht31.HUMIDITY) and planned(attic).card.labels == {"humidity": "Damp"}
     assert (humidity.label, humidity.scale, humidity.low, humidity.high) == ("Damp", 1.1, 5.0, 95.5)
+
+
+def test_a_quantity_that_is_not_enabled_is_neither_shown_nor_set() -> None:
+    (attic,) = read(ATTIC + "humidity.enabled = false\n").devices
+    plan = planned(attic)
+    assert (attic.shown, plan.card.quantities, plan.hidden) == (
+        (sht31.TEMPERATURE,),
+        (sht31.TEMPERATURE,),
+        frozenset({"humidity"}),
+    )
+    (fan,) = read('[device.fan]\ndriver = "pwm"\npwm = "x.pwm"\nstate.enabled = false\n').devices
+    assert fan.rules == {} and [each.name for each in planned(fan).card.quantities] == ["duty", "frequency"]
 
 
 @pytest.mark.parametrize(
@@ -453,6 +467,19 @@ MISTAKES = [
     (ATTIC + 'humidity.offset = "1"\n', "4: device.attic.humidity.offset: '1' must be a number, without quotes"),
     (ATTIC + "humidity.low = 9\nhumidity.high = 1\n", "4: device.attic.humidity.low: `low` 9 is not below `high` 1"),
     (PUMP + "state.offset = 1\n", "4: device.pump.state.offset: unknown key; known are start, loss, "),
+    (ATTIC + "humidity.enabled = 1\n", "4: device.attic.humidity.enabled: 1 must be true or false, without quotes"),
+    (
+        ATTIC + "humidity.enabled = false\ntemperature.enabled = false\n",
+        "1: device.attic: nothing of it is enabled; ",
+    ),
+    (
+        PUMP + 'only_if = "attic.humidity > 5"\n' + ATTIC + "humidity.enabled = false\n",
+        "4: device.pump.only_if: attic has no humidity",
+    ),
+    (
+        '[device.fan]\ndriver = "pwm"\npwm = "x.pwm"\nduty = { low = 5, scale = 2 }\n',
+        "4: device.fan.duty.scale: `scale` is for what is measured; duty is set, too, and goes out as it is",
+    ),
     (ATTIC + "humidity.slope = 0\n", "4: device.attic.humidity.slope: must be above 0: "),
     (PUMP + 'only_if = "door"\n', "4: device.pump.only_if: 'door' is no condition; write \"door.contact\", "),
     (PUMP + 'only_if = ["a.b > x"]\n', "4: device.pump.only_if.0: 'a.b > x' is no condition"),

@@ -406,6 +406,14 @@ def test_scale_offset_and_limits() -> None:
     assert (world.value(), taken[-1][0].mark) == (43, "suspect")
 
 
+def test_what_is_not_enabled_is_not_told() -> None:
+    world = World(Asked, hidden=frozenset({"temperature"}))
+    world.works(20)
+    world.device.startService()
+    world.time.advance(0.01)
+    assert world.device.status.state == "running" and not world.hub.latest and world.device.status.seen is not None
+
+
 def switching(memory: Memory | None = None, **rules: Any) -> tuple[World, list[bytes]]:
     """A world with an output of these rules, whose writes are noted."""
     usual = dict.fromkeys(("start", "loss", "stop"), "hands-off")

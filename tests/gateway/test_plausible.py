@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 
 from drivers import sht31
@@ -13,11 +14,21 @@ from gateway.plausible import Plausible
 WATER, LAMP = Quantity("temperature", "°C", digits=1), Quantity("state", kind="flag")
 
 
-def judge(slope: float = inf, low: float = -inf, high: float = inf) -> Plausible:
+def planned(slope: float = inf, low: float = -inf, high: float = inf) -> Plan:
     card = Card(name="x", label="", driver="x", title="", documentation="", where="", period=1.0, settings={},
                 quantities=(WATER,))  # fmt: skip
-    return Plausible(Plan(card=card, driver=sht31.DRIVER, settings=None, scales={}, limits={"temperature": (low, high)},
-                          slopes={} if slope == inf else {"temperature": slope}))  # fmt: skip
+    return Plan(card=card, driver=sht31.DRIVER, settings=None, scales={}, limits={"temperature": (low, high)},
+                slopes={} if slope == inf else {"temperature": slope})  # fmt: skip
+
+
+def judge(**chosen: float) -> Plausible:
+    return Plausible(planned(**chosen))
+
+
+def test_a_whole_number_stays_one() -> None:
+    pulses = Quantity("count", kind="int", high=2**53)
+    corrected = Plausible(replace(planned(), scales={"count": (0.1, 7)})).corrected({pulses: 126})
+    assert corrected == {pulses: 20} and type(corrected[pulses]) is int
 
 
 def doubted(judging: Plausible, *values: float, every: float = 1.0) -> list[float]:

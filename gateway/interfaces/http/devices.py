@@ -42,6 +42,7 @@ def full(session: Session, card: Card, status: Status) -> bytes:
             told = reading and msgspec.Raw(reading.json)
         quantities.append({
             "name": name,
+            "label": card.labels.get(quantity.name, ""),
             "unit": quantity.unit,
             "kind": quantity.kind,
             "low": quantity.low,

@@ -19,9 +19,9 @@ const owner = (name) => name.slice(0, name.lastIndexOf("."));
 const copy = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
 const quoted = (text) => (/^[\w.:/%-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`); // for a shell
 
-function titled(name) {
+function titled({ name, label }) {
   const word = last(name);
-  return WORDS[word] ?? (word[0].toUpperCase() + word.slice(1)).replaceAll("_", " ");
+  return label || (WORDS[word] ?? (word[0].toUpperCase() + word.slice(1)).replaceAll("_", " "));
 }
 
 function put(element, text) { // the DOM is left alone when nothing changed
@@ -41,10 +41,10 @@ class Tile {
     const find = (selector) => this.element.querySelector(selector);
     [this.output, this.time, this.quality, this.refused] = [".number", "time", ".quality", ".refused"].map(find);
     if (["float", "int", "flag"].includes(quantity.kind)) this.spark = new Spark(find("svg"), quantity);
-    find("h3 a").textContent = titled(quantity.name);
+    find("h3 a").textContent = titled(quantity);
     find("h3 a").href = `#${encodeURIComponent(quantity.name)}`;
     find("svg").addEventListener("click", () => find("h3 a").click());
-    find("figure input").setAttribute("aria-label", `A moment of ${titled(quantity.name)}`);
+    find("figure input").setAttribute("aria-label", `A moment of ${titled(quantity)}`);
     find(".unit").textContent = quantity.unit;
     find("summary").textContent = quantity.name;
     find("summary").title = "How a program gets it";
@@ -216,8 +216,8 @@ class Device {
 
   tile(quantity) { // the one there is, as long as it is drawn the same way
     const tile = this.tiles.get(quantity.name);
-    const { kind, digits, unit } = tile?.quantity ?? {};
-    return kind === quantity.kind && digits === quantity.digits && unit === quantity.unit ? tile : new Tile(quantity);
+    const drawn = ["kind", "digits", "unit", "label"].every((key) => tile?.quantity[key] === quantity[key]);
+    return drawn ? tile : new Tile(quantity);
   }
 
   take(reading) {

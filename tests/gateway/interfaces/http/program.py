@@ -48,13 +48,14 @@ class Fake:
     where: str = "i2c:1 0x44"
     refuses: str = ""
     rules: dict[str, dict[str, Any]] = field(default_factory=dict)  # the first of them has put it off, when it is
+    labels: dict[str, str] = field(default_factory=dict)
     written: list[Value] = field(default_factory=list)
 
     @property
     def card(self) -> Card:
         return Card(name=self.name, label=self.label, driver=self.driver, title=f"Some {self.driver}", period=1.0,
                     documentation="", where=self.where, settings={}, quantities=self.quantities,
-                    rules=self.rules)  # fmt: skip
+                    rules=self.rules, labels=self.labels)  # fmt: skip
 
     @property
     def status(self) -> Status:

@@ -80,7 +80,9 @@ def test_devices_tell_state_reason_and_errors(server: Server) -> None:
     assert (known["cellar"]["state"], known["barn"]["state"]) == ("lost", "refused")
     assert "ttyUSB1" in known["cellar"]["reason"] and known["cellar"]["label"] == "Cellar"
     assert known["cellar"]["errors"] == {"ValueError": {"count": 1, "last": "no such luck"}}
+    server.devices["pump"].labels["state"] = "Water"
     pump = server.ask("/api/v1/devices/pump").json
+    assert pump["quantities"][0]["label"] == "Water"
     assert [(each["name"], each["kind"], each["writable"]) for each in pump["quantities"]] == [
         ("pump.state", "flag", True)
     ]
