@@ -23,8 +23,10 @@ from gateway.transports.queue import Failed, Job, Queue, code
 from gateway.transports.rights import refused
 
 Mux = tuple[tuple[int, int], ...]
-SHARE = 8  # an address that timed out twice in a row rests for so many times what that cost: a ninth of the bus
-REST = 30.0  # seconds, the longest
+SHARE = (
+    10  # what timed out twice in a row rests for so many times what that cost, times those that rest: a tenth of all
+)
+REST = 30.0  # seconds, the longest: it may have come round
 HELD = {"ETIMEDOUT", "EAGAIN", "EBUSY"}  # not one chip is to blame, but whoever holds a line down
 
 
@@ -39,6 +41,7 @@ class Rest:
     """An address that keeps the bus from others."""
 
     timeouts: int = 0
+    cost: float = 0.0  # seconds since it rested
     until: float = 0.0
 
 
@@ -108,9 +111,10 @@ class I2CBus(Queue):
     def slow(self, job: Job, seconds: float) -> None:
         """An address that keeps timing out leaves the bus to others for a while."""
         rest = self.resting.setdefault(job.place, Rest())
-        rest.timeouts += 1
+        rest.timeouts, rest.cost = rest.timeouts + 1, rest.cost + seconds
         if rest.timeouts > 1:
-            rest.until = self.reactor.seconds() + min(SHARE * seconds, REST)
+            resting = sum(each.timeouts > 1 for each in self.resting.values())
+            rest.until, rest.cost = self.reactor.seconds() + min(SHARE * rest.cost * resting, REST), 0.0
 
 
 @dataclass(eq=False)
@@ -202,7 +206,7 @@ REASONS = {
     errno.EREMOTEIO: "does not answer",
     errno.ETIMEDOUT: "timed out: something holds the bus",
     errno.EAGAIN: "lost the bus to another master",
-    errno.EBUSY: "is in use by a driver of the kernel",
+    errno.EBUSY: "is not reached: something holds the bus",  # not a driver of the kernel's: I2C_RDWR goes past those
     errno.EIO: "broke off the transfer",
     errno.ENODEV: "is gone with its bus",
     errno.EOPNOTSUPP: "cannot be reached: the bus carries SMBus commands only",

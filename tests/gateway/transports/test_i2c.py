@@ -14,6 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from drivers.api import BadFrame, NoAnswer, Transfer
 from gateway.reactor import Reactor
 from gateway.transports.i2c import I2CBus, smbus2
+from gateway.transports.queue import Failed, Job
 from tests.gateway.transports.turning import reactor, rest, turn
 
 __all__ = ["reactor"]
@@ -109,6 +110,7 @@ def test_transfers_with_a_repeated_start_in_a_thread_of_its_own(world: World) ->
         (errno.EREMOTEIO, NoAnswer, "address 0x44 of i2c-1 does not answer"),
         (errno.ETIMEDOUT, NoAnswer, "address 0x44 of i2c-1 timed out: something holds the bus"),
         (errno.EAGAIN, NoAnswer, "address 0x44 of i2c-1 lost the bus to another master"),
+        (errno.EBUSY, NoAnswer, "address 0x44 of i2c-1 is not reached: something holds the bus"),
         (errno.EIO, BadFrame, "address 0x44 of i2c-1 broke off the transfer"),
         (errno.EINVAL, NoAnswer, "address 0x44 of i2c-1 Invalid argument"),
     ],
@@ -218,8 +220,23 @@ def test_an_address_that_keeps_timing_out_leaves_the_bus_to_others(world: World)
     assert len(world.fake.calls) == sent
     assert world.told(0x45) == b"EEE"
     world.fake.trouble.clear()
-    rest(world.reactor, 0.6)  # eight times what it cost
+    rest(world.reactor, 1.1)  # ten times what it cost, twice 0.05 s
     assert world.told(0x44) == b"DDD" and not world.bus.resting
+
+
+def test_all_that_time_out_take_a_tenth_of_the_bus_together(world: World) -> None:
+    def timed_out(address: int, seconds: float) -> float:
+        job = Job(((), address), "", bytes, Deferred())
+        world.bus.ended(job, Failed(NoAnswer(""), "ETIMEDOUT"), seconds)
+        return world.bus.resting[job.place].until - world.reactor.seconds()
+
+    assert timed_out(0x44, 0.2) < 0 and timed_out(0x45, 0.2) < 0  # each may try twice
+    assert timed_out(0x44, 0.2) == pytest.approx(10 * 0.4, abs=0.1)
+    assert timed_out(0x45, 0.2) == pytest.approx(10 * 0.4 * 2, abs=0.1)
+    assert timed_out(0x44, 0.2) == pytest.approx(10 * 0.2 * 2, abs=0.1)
+    assert timed_out(0x44, 9.0) == pytest.approx(30, abs=0.1)
+    world.bus.ended(Job(((), 0x44), "", bytes, Deferred()), b"", 0.0)
+    assert timed_out(0x45, 0.2) == pytest.approx(10 * 0.2, abs=0.1)
 
 
 def test_cancelling_ends_at_once(world: World) -> None:
