@@ -60,8 +60,20 @@ def described(client: Client, device: str) -> dict[str, str]:
 
 def remembered(client: Client, device: str, minutes: float | None) -> Iterator[Row]:
     facts = {key: fact for line in client.ask("status") for key, fact in json.loads(line).items()}
-    since = facts["uptime"] - 60 * minutes if minutes is not None else 0.0
-    return (row for row in asked(client, device) if row["monotonic"] >= since)
+    rows = list(asked(client, device))
+    return iter(rows if minutes is None else last(rows, facts["uptime"] - 60 * minutes))
+
+
+def last(rows: list[Row], since: float) -> list[Row]:
+    """Those from second *since* on, and how their connection began, if that was a conversation: without it no driver
+    understands the rest."""
+    early, late = [[row for row in rows if (row["monotonic"] >= since) is wanted] for wanted in (False, True)]
+    while early and not early[-1].get("opening"):
+        early.pop()
+    at = next((at for at in range(len(early), 0, -1) if not early[at - 1].get("opening")), 0)
+    began = early[at:]
+    asked = any(row["way"] == ">" for row in began) and not (late and late[0].get("opening"))
+    return [*began, *late] if asked and late else late
 
 
 def asked(client: Client, device: str) -> Iterator[Row]:

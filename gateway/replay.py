@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,9 @@ from gateway.transports.modbus import ModbusLine
 
 HEXDUMP = re.compile(rb"[0-9a-fA-F]{6,8}:((?: [0-9a-fA-F]{2})+)")  # as `xxd -g1` writes it
 NOTE = re.compile(rb"#[\t -~\x80-\xff]*\r?\n?")  # a # line in a binary capture is none
-SILENCE = 86_400.0  # seconds: a capture may have any gaps
+SILENCE = 1e9  # seconds: a capture may have any gaps
 GRACE = 2.0  # seconds, and a period, that a driver may work on the last it heard
-QUIET = 10.0  # seconds, and three periods, that it may leave recorded answers alone
+QUIET = 10.0  # seconds, and three periods, that it may leave recorded answers alone, and that a pause takes at most
 
 
 def load(file: Path) -> Recording:
@@ -80,15 +81,17 @@ class Replay:
         if isinstance(driver.link, Modbus):
             pieces = tuple(Piece(piece.at, piece.way, serial(piece.data)) for piece in pieces)
         self.time = Steps()
-        self.end = pieces[-1].at - pieces[0].at if pieces else 0.0
-        clock = Clock(1, self.time.seconds)
         try:
             plan = planned(driver, recording)
+            longest = QUIET + 3 * plan.card.period
+            self.tape = Tape(self.time, pieces, longest)
+            clock = Clock(1, self.tape.seconds)
             if "date" in recording.about:
-                clock.set(datetime.fromisoformat(recording.about["date"]).timestamp() + (pieces[0].at if pieces else 0))
+                clock.set(datetime.fromisoformat(recording.about["date"]).timestamp())
         except (ValueError, TypeError) as error:
             raise GatewayError(f"the recording's first lines: {error}") from error
-        self.hub, self.tape = Hub(clock), Tape(self.time, pieces)
+        self.end = sum(min(after.at - before.at, longest) for before, after in pairwise(pieces))
+        self.hub = Hub(clock)
         self.hub.subscribe(show, "*")
         ring = Ring(self.time.seconds)
         self.device = Device(plan, self.way(driver, ring), ring, self.time, self.hub)

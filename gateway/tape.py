@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from math import inf
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -24,15 +25,24 @@ from gateway.run import sent
 
 @implementer(IStreamClientEndpoint)
 class Tape:
-    """*pieces*, from the first on.  ``beyond`` is set when the driver asks for more when all was said; ``wrong`` holds
-    what it sent that was not recorded, or left out."""
+    """*pieces*, from the first on.  A pause of more than *longest* seconds is cut short.  ``beyond`` is set when the
+    driver asks for more when all was said; ``wrong`` holds what it sent that was not recorded, or left out."""
 
-    def __init__(self, clock: IReactorTime, pieces: Iterable[Piece]) -> None:
-        self.clock, self.left = clock, deque(pieces)
+    def __init__(self, clock: IReactorTime, pieces: Iterable[Piece], longest: float = inf) -> None:
+        self.clock, self.left, self.longest = clock, deque(pieces), longest
         self.wrong: list[str] = []
         self.beyond = self.began = False
         self.base = 0.0  # seconds of the clock at which the recording began
         self.moved = 0.0  # when it last went on
+
+    def seconds(self) -> float:
+        """Which second of the recording it is."""
+        return self.clock.seconds() - self.base
+
+    def at(self, piece: Piece) -> None:
+        """It is that of *piece* now."""
+        self.moved = self.clock.seconds()
+        self.base = self.moved - piece.at
 
     def match(self, data: bytes) -> bytes | None:
         """If *data* was sent then, too, let the tape stand behind it, and give what the device said before it that is
@@ -53,7 +63,7 @@ class Tape:
                 if rest := piece.data[len(data) :]:
                     left.appendleft(Piece(piece.at, ">", rest))
                 self.left, self.began = left, True
-                self.base, self.moved = self.clock.seconds() - piece.at, self.clock.seconds()
+                self.at(piece)
                 return early
         self.beyond = not self.left
         if skipped or not self.began:
@@ -74,7 +84,7 @@ class Tape:
         if self.left[0].way == ">":
             return fail(NoAnswer("it did not answer then"))
         piece = self.left.popleft()
-        self.moved = self.clock.seconds()
+        self.at(piece)
         length = operation.read if isinstance(operation, Transfer) else len(piece.data)
         if rest := piece.data[length:]:
             self.left.appendleft(Piece(piece.at, "<", rest))
@@ -106,8 +116,9 @@ class Line:
         """What comes next, when its time has come; what answers a question, when that was asked."""
         tape = self.tape
         while self.connected and tape.left and tape.left[0].way == "<":
-            if (wait := tape.base + tape.left[0].at - tape.clock.seconds()) > 1e-9:
-                tape.clock.callLater(wait, self.say)
+            if (wait := tape.left[0].at - tape.seconds()) > 1e-9:
+                tape.base -= max(0.0, wait - tape.longest)
+                tape.clock.callLater(min(wait, tape.longest), self.say)
                 return
             tape.moved = tape.clock.seconds()
             self.protocol.dataReceived(tape.left.popleft().data)

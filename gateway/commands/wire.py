@@ -66,7 +66,7 @@ def lines(device: str, chunk: Chunk, clock: Clock, label: str = "") -> Iterator[
         yield Row(
             f"{label}{when} {chunk.way} {part.hex(' '):{WIDTH * 3 - 1}}  {text}",
             {"device": device, "time": None if wall is None else iso(wall), "monotonic": round(chunk.at, 3),
-             "way": chunk.way, "hex": part.hex(), "text": text},
+             "way": chunk.way, "hex": part.hex(), "text": text, "opening": chunk.opening},
         )  # fmt: skip
 
 

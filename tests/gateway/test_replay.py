@@ -34,8 +34,26 @@ def said(driver: Driver[Any], text: str, about: str = "") -> list[str]:
 
 def test_a_chip_says_again_what_it_said() -> None:
     lines = said(sht31.DRIVER, START + asked(0.003, 10, 20), "# date: 2026-11-20T17:00:00Z\n# device: attic\n")
-    assert lines[0] == "attic.temperature 85.52 °C 2026-11-20T17:00:00.016Z good"
+    assert lines[0] == "attic.temperature 85.52 °C 2026-11-20T17:00:00.019Z good"
     assert len(lines) == 7 and lines[-1] == "# 6 readings; no errors"
+
+
+def test_a_pause_is_cut_short_and_readings_have_the_times_they_had() -> None:
+    """Between how a connection began and its last minutes there may be days."""
+    late = "2026-11-22T17:00:00.016Z good"
+    steps = list[float]()
+    replay = Replay(sht31.DRIVER, made(START + asked(0.003, 172_800), "# date: 2026-11-20T17:00:00Z\n"), print)
+    replay.hub.subscribe(lambda readings: steps.append(replay.time.seconds()), "*")
+    replay.run()
+    assert replay.hub.latest["sht31.temperature"].text.endswith(late) and steps[-1] < 20
+    assert replay.end < 50
+    fixes = [line for line in (CORPUS / "gps/nmea-fuzzy-cases.rec").read_text().splitlines() if line[:1] != "#"]
+    talks = "".join(f"{at}.000 {line.split(' ', 1)[1]}\n" for at, line in enumerate(fixes[:20]))
+    later = "".join(f"{at + 5000}.000 {line.split(' ', 1)[1]}\n" for at, line in enumerate(fixes[:20]))
+    replay = Replay(gps.DRIVER[0], made(talks + later), print)
+    replay.run()
+    assert replay.time.seconds() < 100
+    assert max(each.monotonic for each in replay.hub.latest.values()) > 5000
 
 
 def test_without_a_date_no_time_is_made_up() -> None:

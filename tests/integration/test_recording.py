@@ -51,7 +51,14 @@ def test_the_last_minutes_only(daemon: Daemon, tmp_path: Path) -> None:
     daemon.until(lambda: float(daemon.facts()["uptime"]) > 4, "four seconds")
     whole = parse(said(tmp_path, "record", "attic", "--port", daemon.port).stdout)
     part = parse(said(tmp_path, "record", "attic", "--port", daemon.port, "--minutes", "0.025").stdout)
-    assert whole.pieces[-1].at > 2.5 and 0.5 < part.pieces[-1].at <= 1.5
+    assert whole.pieces[-1].at > 2.5 and part.pieces[1:3] == whole.pieces[1:3]  # how it began
+    late = [piece.at for piece in part.pieces if piece.at > 1.0]
+    assert len(late) > 2 and late[-1] - late[0] <= 1.5
+    (tmp_path / "part.rec").write_text(
+        said(tmp_path, "record", "cellar", "--port", daemon.port, "--minutes", "0.02").stdout
+    )
+    done = said(tmp_path, "replay", tmp_path / "part.rec", "--speed", "inf")
+    assert "no errors" in done.stderr and "cellar.pressure" in done.stdout
 
 
 def test_what_follows_is_recorded_until_it_is_ended(daemon: Daemon, tmp_path: Path) -> None:

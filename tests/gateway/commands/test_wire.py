@@ -59,7 +59,7 @@ def test_what_went_over_the_wire(house: House, session: Session) -> None:
     assert say(session, "log attic 1")[0].endswith(".~.") and say(session, "log pump") == ["OK 0"]
     answer: Any = session.perform("log attic 1")
     assert json.loads(answer.rows[0].json) == {
-        "device": "attic", "time": NOW, "monotonic": 0.0, "way": "<", "hex": "ff7e0a", "text": ".~.",
+        "device": "attic", "time": NOW, "monotonic": 0.0, "way": "<", "hex": "ff7e0a", "text": ".~.", "opening": False,
     }  # fmt: skip
 
 
