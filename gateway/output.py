@@ -44,6 +44,7 @@ class Output:
         self.name, self.quantity, self.rules, self.switch = name, quantity, rules, switch
         self.hub, self.clock, self.note, self.audit = hub, clock, note, audit
         self.value: bool | None = None  # as seen
+        self.since = 0.0  # when it went on, or was last set so
         self.last: bool | None = None  # the same, but for what a power cut or our own stop made of it
         self.why = ""  # the rule that put it where it is
         self.timed = False  # whether the timers know of its value
@@ -66,15 +67,16 @@ class Output:
     def seen(self, value: bool, ours: bool) -> None:
         """It is on, or off, whoever did it; unless that is *ours*, ``last`` stays what it was."""
         self.hub.rising.discard(self.name)
-        if value != self.value or not self.timed:
-            self.value = value
+        if value != self.value:
+            self.value, self.since, self.timed = value, self.clock.seconds(), False
+        if not self.timed:
             self.begin()
         if ours:
             self.last = value
 
     def asked(self) -> None:
         """A client has set it: all times count from now."""
-        self.why = ""
+        self.why, self.since = "", self.clock.seconds()
         self.begin()
 
     def begin(self) -> None:
@@ -83,7 +85,8 @@ class Output:
         if self.value:
             self.interlock.watch()
         if self.value and most is not None:
-            self.later("max_on", most, False, f"on for {most:g} s")
+            left = max(0.0, self.since + most - self.clock.seconds())  # it may have been lost, and on, meanwhile
+            self.later("max_on", left, False, f"on for {most:g} s")
         if renew is not None and self.value != safe:
             self.later("renew", renew, safe, f"not set again within {renew:g} s")
 

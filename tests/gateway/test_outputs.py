@@ -143,6 +143,27 @@ def test_being_seen_on_again_is_no_new_start_and_being_set_is() -> None:
     assert not board.is_on()
 
 
+def test_a_loss_is_no_new_start() -> None:
+    """Else what is lost again and again is never switched off."""
+    board = Board(max_on=10.0, start="hands-off", loss="hands-off")
+    board.set(FIRST, True)
+    for _ in range(3):
+        board.time.advance(3)
+        board.outputs.rest()
+        board.outputs.begin()
+        board.outputs.seen({FIRST: True})
+    board.time.advance(0.9)
+    assert board.is_on()
+    board.time.advance(0.1)
+    assert not board.is_on()
+    board.set(FIRST, True)
+    board.outputs.rest()
+    board.time.advance(60)  # it may have been on all the while
+    board.outputs.seen({FIRST: True})
+    board.time.advance(0)
+    assert not board.is_on()
+
+
 @pytest.mark.parametrize("loss", ["off", "on"])
 def test_what_is_not_set_again_in_time_goes_where_it_is_safe(loss: Any) -> None:
     board, safe = Board(renew=30.0, loss=loss), loss == "on"
