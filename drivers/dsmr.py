@@ -1,5 +1,5 @@
 """Smart electricity meters with a P1 port, and the gas, water and heat meters that report through them: the
-Netherlands (DSMR 2.2 to 5), Belgium, Luxembourg, Hungary, Sweden, Ireland and others.
+Netherlands (DSMR 2.2 to 5), Belgium, Luxembourg, Switzerland, Austria, Hungary, Lithuania, Sweden, Finland, Ireland.
 
 Standard: Netbeheer Nederland "P1 Companion Standard" 2.2, 3.0, 4.2 and 5.0.2, sections 5 and 6; Fluvius
 "e-MUCS P1"; IEC 62056-21 mode D.  The meter sends, unasked, a telegram every second (version 5) or every ten:
@@ -36,9 +36,10 @@ from drivers.emulation import sway
 
 TIME = re.compile(r"\d{12}[WS]?")
 METER = re.compile(r"0-[1-9]:(24|96)\.")
-NEVER = ("6325", "7001", "0001")  # how the time of a meter begins that was never read
+NEVER = ("6325", "7001", "0001")  # how a time begins that never was: nothing was read yet
 PHASES = ("l1", "l2", "l3")
-SERIALS = ("0-0:96.1.1", "0-0:96.1.0", "0-0:96.1.255", "1-0:0.0.0", "0-0:42.0.0")
+SERIALS = ("0-0:96.1.1", "0-0:96.1.0", "0-0:96.1.255", "1-0:0.0.0", "0-0:0.0.0", "0-0:42.0.0")
+PEAK = "demand_max"
 COUNTS = {
     **{"0-0:96.7.21": "failures", "0-0:96.7.9": "long_failures"},
     **{f"1-0:{at}.32.0": f"sags_{phase}" for at, phase in zip((32, 52, 72), PHASES, strict=True)},
@@ -59,11 +60,12 @@ OLD = (
 NEW = (
     obis.named("time"),
     *obis.all_of("energy", "import", "export", *TARIFFS[2:4], *TARIFFS[6:], "total"),
-    *obis.all_of("power", "", "total", *WAYS[2:], "demand", "demand_max"),
-    *obis.all_of("reactive_energy", "import", "export", *QUADRANTS),
+    *obis.all_of("power", "", "total", *WAYS[2:], "demand", PEAK),
+    *obis.all_of("apparent_energy", "import", "export"),
+    *obis.all_of("reactive_energy", "import", "export", *TARIFFS, *QUADRANTS),
     *obis.all_of("reactive_power", *WAYS, *QUADRANTS),
     *obis.all_of("apparent_power", *WAYS, "limit"),
-    *obis.all_of("voltage", *PHASES),
+    *obis.all_of("voltage", *PHASES, *(f"mean_{phase}" for phase in PHASES)),
     *obis.all_of("current", *PHASES, "n", "limit", *(f"limit_{phase}" for phase in PHASES)),
     *obis.all_of("power_factor", "", *PHASES),
     obis.named("frequency"),
@@ -71,7 +73,7 @@ NEW = (
     *obis.all_of("volume", *VOLUMES[1:]),
     *obis.all_of("energy", *ENERGIES),
     *obis.all_of("serial", *VOLUMES[1:], *ENERGIES),
-    *obis.all_of("time", *VOLUMES, *ENERGIES),
+    *obis.all_of("time", *VOLUMES, *ENERGIES, PEAK),
 )
 PUBLISHED = frozenset(OLD + NEW)
 
@@ -137,7 +139,9 @@ def entry(code: str, groups: list[str], zone: timedelta) -> dict[Quantity, Value
         quantity, value = obis.measured(plain, number, unit.strip())
         if quantity not in PUBLISHED:
             raise BadValue(f"{code} {first!r}: not in that unit")
-        return {quantity: value}
+        peak = plain == "1.6.0" and len(groups) == 2 and not groups[0].startswith(NEVER)
+        moment = utc(groups[0], zone) if peak else ""
+        return {quantity: value} | ({obis.named("time", PEAK): moment} if moment else {})
     if code in COUNTS:
         return {obis.named("count", COUNTS[code]): whole(code, first)}
     match code:
@@ -240,6 +244,8 @@ def new(age: float, now: str) -> Iterator[str]:
     yield from registers(age, "010.3f")
     yield from (f"1-0:{way}.8.{tariff}({8000 + age / 1800:010.3f}*kWh)" for way in (1, 2) for tariff in (0, 3, 4))
     yield from (f"1-0:{c}.8.0(000123.456*kvarh)" for c in range(3, 9))
+    yield from (f"1-0:{c}.8.0(000130.000*kVAh)" for c in (9, 10))
+    yield from (f"1-0:{c}.8.{tariff}(000061.728*kvarh)" for c in (3, 4) for tariff in obis.TARIFFS)
     yield "1-0:15.8.0(012345.678*kWh)\r\n0-0:96.14.0(0002)"
     for at, part in ((0, 1.0), (20, 0.5), (40, 0.3), (60, 0.2)):
         for c, unit in ((1, "kW"), (2, "kW"), (3, "kvar"), (4, "kvar"), (9, "kVA"), (10, "kVA")):
@@ -251,7 +257,7 @@ def new(age: float, now: str) -> Iterator[str]:
     yield from (
         f"1-0:{at}.7.0({sway(age + at, 230, 3):05.1f}*V)\r\n1-0:{at - 1}.7.0({draw:06.2f}*A)" for at in (32, 52, 72)
     )
-    yield from (f"1-0:{at}.4.0(999*A)" for at in (31, 51, 71))
+    yield from (f"1-0:{at}.24.0(230.0*V)\r\n1-0:{at - 1}.4.0(999*A)" for at in (32, 52, 72))
     yield "1-0:91.7.0(000.03*A)\r\n1-0:14.7.0(50.01*Hz)"
     yield "0-0:17.0.0(999.9*kW)\r\n1-0:17.0.0(063*A)\r\n1-1:17.0.0(027.6*kVA)"
     yield "0-0:96.3.10(1)\r\n0-0:96.13.0(476F6F64206461792E)"

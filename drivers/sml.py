@@ -32,7 +32,7 @@ from drivers.emulation import sway
 
 LIST = 0x0701  # SML_GetList.Res
 # DLMS UA Blue Book, table of units
-UNITS = {27: "W", 28: "VA", 29: "var", 30: "Wh", 32: "varh", 33: "A", 35: "V", 44: "Hz", 255: ""}
+UNITS = {27: "W", 28: "VA", 29: "var", 30: "Wh", 31: "VAh", 32: "varh", 33: "A", 35: "V", 44: "Hz", 255: ""}
 CURRENT = b"\x01\x00\x62\x0a\xff\xff"  # the list of what holds now
 NUMBERS = (bytes((1, 0, 96, 1, 0, 255)), bytes((1, 0, 0, 0, 9, 255)))  # codes of the meter's own number
 IDENTITY = re.compile(rb"[\x09\x0a]\x01([A-Z]{3})(.)(.{4})", re.DOTALL)  # DIN 43863-5
@@ -46,11 +46,13 @@ QUANTITIES = (
     obis.named("serial"),
     *obis.all_of("energy", "import", "export", "total", "balance"),
     *obis.all_of("energy", *(f"{way}_t{number}" for way in ("import", "export") for number in obis.TARIFFS)),
+    *obis.all_of("apparent_energy", "import", "export"),
     *obis.all_of("reactive_energy", "import", "export", "q1", "q2", "q3", "q4"),
+    *obis.all_of("reactive_energy", *(f"{way}_t{number}" for way in ("import", "export") for number in obis.TARIFFS)),
     *obis.all_of("power", "", "total", *PHASES, *WAYS),
     *obis.all_of("reactive_power", *WAYS, "q1", "q2", "q3", "q4"),
     *obis.all_of("apparent_power", *WAYS),
-    *obis.all_of("voltage", "", *PHASES),
+    *obis.all_of("voltage", "", *PHASES, *(f"mean_{phase}" for phase in PHASES)),
     *obis.all_of("current", "", "n", *PHASES),
     *obis.all_of("power_factor", "", *PHASES),
     obis.named("frequency"),
@@ -168,6 +170,8 @@ class Emulator:
         draw = round(sway(self.age, 800, 1500) * 10)
         yield from ((f"{c}.8.{e}", (30, -1, 10_000_000 * (e + 1) + round(self.age))) for c in (1, 2) for e in range(5))
         yield from ((f"{c}.8.0", (30 if c > 14 else 32, -1, 77_777)) for c in (3, 4, 5, 6, 7, 8, 15, 16))
+        yield from ((f"{c}.8.0", (31, -1, 88_888)) for c in (9, 10))
+        yield from ((f"{c}.8.{e}", (32, -1, 19_444)) for c in (3, 4) for e in obis.TARIFFS)
         for at in (0, 20, 40, 60):
             yield from ((f"{at + c}.7.0", (unit, -1, max(draw, 0))) for c, unit in ((1, 27), (2, 27), (3, 29), (4, 29)))
             yield from ((f"{at + c}.7.0", (unit, -1, draw + at)) for c, unit in ((9, 28), (10, 28), (16, 27)))
@@ -175,6 +179,7 @@ class Emulator:
                 (f"{at + c}.7.0", value)
                 for c, value in ((11, (33, -2, 345)), (12, (35, -1, 2301)), (13, (255, -3, 950)))
             )
+        yield from ((f"{at}.24.0", (35, -1, 2300)) for at in (32, 52, 72))
         yield from ((f"{c}.7.0", (29, -1, 42)) for c in (5, 6, 7, 8))
         yield from (("15.7.0", (27, -1, abs(draw))), ("91.7.0", (33, -2, 3)), ("14.7.0", (44, -2, 4999)))
 

@@ -52,8 +52,16 @@ NOTHING = ("", "---")
 GET, ASYNC = "7", "A"
 STAGES = {
     **{0: "off", 1: "low power", 2: "fault", 3: "bulk", 4: "absorption", 5: "float", 6: "storage", 7: "equalize"},
-    **{9: "inverting", 11: "power supply", 245: "starting", 246: "repeated absorption", 247: "auto equalize"},
-    **{248: "battery safe", 249: "load detect", 250: "blocked", 251: "test", 252: "external control"},
+    **{8: "passing through", 9: "inverting", 10: "assisting", 11: "power supply", 244: "sustain", 245: "starting"},
+    **{
+        246: "repeated absorption",
+        247: "auto equalize",
+        248: "battery safe",
+        249: "load detect",
+        250: "blocked",
+        251: "test",
+        252: "external control",
+    },
 }
 
 VOLTAGE, CURRENT, POWER = voltage(-1000, 1000), current(-10_000, 10_000), power(-1e6, 1e6)
@@ -223,7 +231,7 @@ def told(message: bytes) -> Iterator[Sample | DeviceError]:
 
 def register(number: int, raw: bytes) -> dict[Quantity, Value]:
     if number == STATE and len(raw) == 1:
-        return {STATUS: doing(raw[0])}
+        return {STATUS: doing(raw[0])} if raw[0] != 0xFF else {}
     if number not in REGISTERS:
         return {}
     quantity, size, sign, factor = REGISTERS[number]

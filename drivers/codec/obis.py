@@ -25,13 +25,14 @@ NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{1,12})?")
 # What C, or C, D and E, says: the instance behind the quantity's name.
 WHICH: dict[str, str] = {
     **{f"{c}.8.0": which for c, which in WAYS},
-    **{f"{c}.8.{e}": f"{'import' if c == 1 else 'export'}_t{e}" for c in (1, 2) for e in TARIFFS},
+    **{f"{c}.8.{e}": f"{which}_t{e}" for c, which in WAYS[:4] for e in TARIFFS},
     **{f"{c}.{d}.0": f"q{c - 4}" for c in range(5, 9) for d in (7, 8)},  # reactive, by its quadrant
     **{"15.8.0": "total", "16.8.0": "balance", "1.4.0": "demand", "1.6.0": "demand_max", "17.0.0": "limit"},
     **{f"{c}.7.0": "" for c in (11, 12, 13, 14, 16)} | {"15.7.0": "total", "91.7.0": "n"},
     **{f"{at + c}.7.0": which + phase for at, phase in PHASES for c, which in WAYS},
     **{f"{at + c}.7.0": phase[1:] for at, phase in PHASES[1:] for c in (11, 12, 13, 16)},
     **{f"{at + 11}.4.0": f"limit{phase}" for at, phase in PHASES[1:]},
+    **{f"{at + 12}.24.0": f"mean{phase}" for at, phase in PHASES[1:]},  # of the voltage
 }
 FACTORS = {"13.7.0", "33.7.0", "53.7.0", "73.7.0"}  # what has no unit
 
@@ -39,18 +40,20 @@ FACTORS = {"13.7.0", "33.7.0", "53.7.0", "73.7.0"}  # what has no unit
 UNITS: dict[str, tuple[str, int]] = {
     **{"Wh": ("energy", -3), "kWh": ("energy", 0), "MWh": ("energy", 3)},
     **{"varh": ("reactive_energy", -3), "kvarh": ("reactive_energy", 0)},
+    **{"VAh": ("apparent_energy", -3), "kVAh": ("apparent_energy", 0)},
     **{"W": ("power", 0), "kW": ("power", 3), "var": ("reactive_power", 0), "kvar": ("reactive_power", 3)},
     **{"VA": ("apparent_power", 0), "kVA": ("apparent_power", 3)},
     **{"V": ("voltage", 0), "kV": ("voltage", 3), "A": ("current", 0), "Hz": ("frequency", 0), "": ("power_factor", 0)},
     **{"m3": ("volume", 0), "dm3": ("volume", -3), "l": ("volume", -3), "GJ": ("heat", 3), "MJ": ("heat", 0)},
 }
+SPELT = re.compile(r"^K|VAr")  # kVArh, as Aidon, Kamstrup and others write it
 JOULES = 3.6  # megajoules in a kilowatt hour
 
 BASES: dict[str, Quantity] = {
     quantity.name: quantity
     for quantity in (
-        *(q.energy(high=1e10, digits=4), q.reactive_energy(high=1e10), q.power(-1e7, 1e7, digits=2)),
-        *(q.reactive_power(-1e7, 1e7), q.apparent_power(-1e7, 1e7), q.power_factor()),
+        *(q.energy(high=1e10, digits=4), q.reactive_energy(high=1e10), q.apparent_energy(high=1e10)),
+        *(q.power(-1e7, 1e7, digits=2), q.reactive_power(-1e7, 1e7), q.apparent_power(-1e7, 1e7), q.power_factor()),
         *(q.voltage(0, 1e5, digits=1), q.current(-1e4, 1e4, digits=2), q.frequency(0, 1000), q.volume(high=1e8)),
         *(q.count(), q.time(), q.serial(), q.state(), q.tariff(), q.message()),
     )
@@ -75,16 +78,19 @@ def measured(code: str, number: str, unit: str, more: int = 0) -> tuple[Quantity
     *code* is one of ``WHICH``."""
     if not unit and code not in FACTORS:
         raise BadValue(f"{code} {number} has no unit")
-    return counted(WHICH[code], number, unit, more)
+    quantity, value = counted(WHICH[code], number, unit, more)
+    if (".8." in code) != ("energy" in quantity.name):
+        raise BadValue(f"{code} {number} in {unit}")
+    return quantity, value
 
 
 def counted(which: str, number: str, unit: str, more: int = 0) -> tuple[Quantity, float]:
     """As ``measured``, where *which* of a kind it is was told otherwise."""
-    if unit not in UNITS:
+    if (spelt := SPELT.sub(lambda letters: letters[0].lower(), unit)) not in UNITS:
         raise BadValue(f"{which} {number}: unknown unit {unit!r}")
     if not NUMBER.fullmatch(number):
         raise BadValue(f"{which} {number!r} is no number")
-    base, exponent = UNITS[unit]
+    base, exponent = UNITS[spelt]
     value = float(f"{number}e{exponent + more}")  # exact: 1.001 kW times 1000 would not be 1001 W
     if base == "heat":
         base, value = "energy", value / JOULES

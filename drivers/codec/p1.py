@@ -19,7 +19,8 @@ from drivers.codec.checksums import CHECKSUMS
 Said: TypeAlias = dict[str, list[str]]  # by the OBIS code: what stands in its brackets
 
 LONGEST = 8192  # bytes of a telegram: messages of 2048 characters, and thirteen months of peaks
-LINE = re.compile(r"(\d+-\d+:\d+\.\d+\.\d+)(?:\*\d+)?((?:\([^()]*\))+)\s*")
+LINE = re.compile(r"(\d+-\d+:\d+\.\d+\.\d+)(?:\*(\d+))?((?:\([^()]*\))+)\s*")
+NOW = (None, "255")  # what stands behind the star of a value that holds now; others are of the past
 GROUP = re.compile(r"\(([^()]*)\)")
 FOLDED = re.compile(r"[\r\n]+\(")
 NUMBER = re.compile(r"-?(\d+)(?:\.(\d+))?\*(\w+)")
@@ -76,7 +77,7 @@ class Telegrams:
     def read(self, telegram: bytes, seal: bytes) -> Said:
         """What *telegram* says, by its codes; of a code that comes twice the first.  BadFrame when it is spoilt."""
         about = repr(telegram[:40])
-        if seal and int(seal, 16) not in (crc(telegram) for crc in CRCS):
+        if seal and int(seal, 16) not in sums(telegram):
             raise BadFrame(f"CRC {seal.decode()} is wrong: {about}")
         if not seal and (self.sealed or b":0.2.8(" in telegram or b":96.1.4(" in telegram):
             raise BadFrame(f"a telegram without its CRC: {about}")
@@ -85,7 +86,8 @@ class Telegrams:
         said: Said = {}
         for line in FOLDED.sub("(", telegram[:-1].decode("latin-1")).splitlines()[1:]:
             if match := LINE.fullmatch(line):
-                said.setdefault(match[1], GROUP.findall(match[2]))
+                if match[2] in NOW:
+                    said.setdefault(match[1], GROUP.findall(match[3]))
             elif line.rstrip().endswith(("98.1.0", "98.1.0(")):
                 break  # a block of last month's values, under the same codes
             elif line.strip() and not seal:
@@ -110,6 +112,13 @@ class Telegrams:
         known, self.forms = self.forms, forms
         if changed := [unit for unit, form in forms.items() if known.get(unit, form) != form]:
             raise BadFrame(f"numbers in {changed[0]} have another form than in the telegram before")
+
+
+def sums(telegram: bytes) -> Iterator[int]:
+    """The CRCs that *telegram* may have.  Some adapters send LF in place of CR LF, whose CRC the meter told."""
+    yield from (crc(telegram) for crc in CRCS)
+    if b"\r" not in telegram:
+        yield from (crc(telegram.replace(b"\n", b"\r\n")) for crc in CRCS)
 
 
 def closed(rest: bytes) -> int:

@@ -153,6 +153,8 @@ def test_austria_has_other_units() -> None:
         **{"energy_import_t2": 1528.646, "energy_export": 0.058, "energy_export_t1": 0, "energy_export_t2": 0.058},
         **{"power_import": 286, "power_export": 0, "reactive_energy_import": 0.747, "reactive_energy_export": 3897.726},
         **{"reactive_power_import": 0, "reactive_power_export": 166},
+        **{"reactive_energy_import_t1": 0, "reactive_energy_import_t2": 0.747},
+        **{"reactive_energy_export_t1": 2692.848, "reactive_energy_export_t2": 1204.878},
     }
 
 
@@ -168,10 +170,50 @@ def test_belgium() -> None:
     )
     assert said(*lines) == {
         **{"serial": "1SAG3100776593", "time": "2020-05-12T11:54:09.000Z", "power_demand": 2351, "message": "Hi, you"},
-        **{"power_demand_max": 2589, "state_breaker": False, "power_limit": 999_900, "current_limit_l1": 999},
+        **{"power_demand_max": 2589, "time_demand_max": "2020-05-09T11:45:58.000Z", "state_breaker": False},
+        **{"power_limit": 999_900, "current_limit_l1": 999},
         **{"volume_gas": 112.384, "time_gas": "2020-05-12T11:45:58.000Z", "serial_gas": "7FLO2119033733"},
         **{"volume_water": 872.234, "time_water": "2020-05-12T11:45:58.000Z", "serial_water": "8SAG1234567890"},
     }
+
+
+def test_belgium_a_month_without_a_peak() -> None:
+    assert said("1-0:1.6.0(632525252525W)(00.000*kW)") == {"power_demand_max": 0}
+
+
+def test_switzerland_and_lithuania() -> None:
+    assert said(
+        *("0-0:0.0.0(353738303337)", "1-1:1.8.1(000025.600*kWh)", "1-1:1.6.0(240906083000S)(03.468*kW)"),
+        *("1-0:3.8.4(000001.500*kvarh)", "1-0:72.24.0(243.0*V)"),
+    ) == {
+        **{"serial": "578037", "energy_import_t1": 25.6, "power_demand_max": 3468},
+        **{"time_demand_max": "2024-09-06T06:30:00.000Z", "reactive_energy_import_t4": 1.5, "voltage_mean_l3": 243},
+    }
+
+
+def test_sweden_and_finland_spell_units_otherwise() -> None:
+    lines = ("1-0:3.8.0(00000021.988*kVArh)", "1-0:4.7.0(0000.309*kVAr)", "1-0:1.8.0(00006678.394*KWh)")
+    assert said(*lines) == {
+        **{"reactive_energy_import": 21.988, "reactive_power_export": 309, "energy_import": 6678.394},
+    }
+    bad, _ = events(text("1-0:1.7.0(00.001*kW)", "1-0:4.7.0(0000.309*kvAR)"))
+    assert isinstance(bad, BadValue)
+
+
+FLUVIUS = (CORPUS / "fluvius.telegram").read_bytes()
+
+
+def test_line_ends_that_an_adapter_made_shorter() -> None:
+    (sample,) = events(FLUVIUS)
+    assert sample["power_import"] == 560 and sample["volume_gas"] == 3806.07 and sample["power_demand_max"] == 3506
+    assert sample["time_demand_max"] == "2026-03-24T18:00:00.000Z" and sample["time"] == "2026-03-30T15:46:29.000Z"
+    short = FLUVIUS.replace(b"\r\n", b"\n")
+    assert events(short) == [sample]
+    assert [type(event) for event in events(short.replace(b"00.560", b"00.561"))] == [BadFrame]
+
+
+def test_values_of_the_past_are_passed_over() -> None:
+    assert said("1-0:1.8.0*01(000001.000*kWh)", "1-0:2.8.0*255(000002.000*kWh)") == {"energy_export": 2}
 
 
 def test_luxembourg() -> None:
@@ -305,7 +347,10 @@ def test_time_zone_and_season() -> None:
     [
         ("1-0:1.8.1(00000000)", "1.8.1 00000000 has no unit"),
         ("1-0:32.7.0(0.5)", "32.7.0 0.5 has no unit"),
-        ("1-0:1.8.1(000001.000*V)", "1-0:1.8.1 '000001.000*V': not in that unit"),
+        ("1-0:1.8.1(000001.000*V)", "1.8.1 000001.000 in V"),
+        ("1-0:1.7.0(00.001*V)", "1-0:1.7.0 '00.001*V': not in that unit"),
+        ("1-0:1.8.1(000001.000*kW)", "1.8.1 000001.000 in kW"),
+        ("1-0:1.7.0(00.001*kWh)", "1.7.0 00.001 in kWh"),
         ("1-0:1.7.0(xx.xxx*kW)", "import 'xx.xxx' is no number"),
         ("1-0:1.7.0(1_0*kW)", "import '1_0' is no number"),
         ("1-0:1.7.0(99999.999*kW)", "power_import 1e+08 W not in -1e+07..1e+07"),

@@ -77,11 +77,15 @@ def test_values_with_their_units_and_scalers() -> None:
         value("1.0.33.7.0", natural(255), integer(-2, 1), integer(-95, 1)),
         value("1.0.3.8.0", natural(32), octets(), natural(1500, 2)),
         value("1.0.21.7.255", W, octets(), natural(117)),
+        value("1.0.4.8.2", natural(32), octets(), natural(2500, 2)),
+        value("1.0.9.8.0", natural(31), octets(), natural(3500, 2)),
+        value("1.0.52.24.0", natural(35), TEN, natural(2301, 2)),
     ) == [
         {
             **{"energy_import": 22462.4136, "energy_import_t1": 22, "energy_export": 0.005, "power": 16.8},
             **{"power_l1": -299.12, "voltage_l1": 242.2, "current_l1": 7.25, "frequency": 50, "power_factor_l1": -0.95},
-            **{"reactive_energy_import": 1.5, "power_import_l1": 117},
+            **{"reactive_energy_import": 1.5, "power_import_l1": 117, "reactive_energy_export_t2": 2.5},
+            **{"apparent_energy_import": 3.5, "voltage_mean_l2": 230.1},
         }
     ]
 
@@ -98,7 +102,7 @@ def test_what_is_passed_over() -> None:
 @pytest.mark.parametrize(
     ("odd", "why"),
     [
-        (value("1.0.1.8.0", natural(35), TEN, natural(1)), "1.8.0 in V"),
+        (value("1.0.1.8.0", natural(35), TEN, natural(1)), "1.8.0 1 in V"),
         (value("1.0.1.8.0", natural(99), TEN, natural(1)), "1.8.0: 01, unit 63, scaler ff"),
         (value("1.0.1.8.0", octets(), TEN, natural(1)), "1.8.0 1 has no unit"),
         (value("1.0.1.8.0", WH, integer(99, 1), natural(1)), "1.8.0: 01, unit 1e, scaler 63"),

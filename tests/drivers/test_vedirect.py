@@ -104,6 +104,12 @@ def test_what_is_nothing() -> None:
     assert events(block("T\t---", "V\t12000")) == [{"voltage": 12}]
 
 
+def test_states_of_inverters_that_charge() -> None:
+    assert [events(block(f"CS\t{number}"))[0]["status"] for number in (8, 10, 244)] == [
+        *("passing through", "assisting", "sustain")
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "sample"),
     [
@@ -128,6 +134,7 @@ def test_hex_messages(text: bytes, sample: dict[str, Any]) -> None:
 
 def test_hex_messages_that_say_nothing() -> None:
     assert events(b":154\n" + b":51641F9\n" + b":451\n") == []  # a ping, its answer, a question
+    assert events(message("A010200FF")) == []  # a state it does not know of
     assert (
         events(message("ABBED01D007") + message("ABBED00FFFF") + message("AFF0F00FFFF") + message("ADBED00FF7F")) == []
     )
