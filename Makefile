@@ -19,7 +19,7 @@ SOURCES := pyproject.toml setup.py README.md LICENSE $(shell find drivers gatewa
 WHEEL := PYTHONPATH=$(CURDIR)/build/path PYTHONSAFEPATH=1 timeout --foreground 1200
 PYTEST := -q --import-mode=importlib -o pythonpath=
 
-.PHONY: help demo test check test-newest test-debian13 fresh bench fuzz soak soak-daemon clean
+.PHONY: help demo test check test-newest test-debian13 fresh bench fuzz soak soak-daemon devices clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -62,6 +62,9 @@ soak: soak-daemon soak-power ## the long proofs, all of them, in half an hour (a
 
 soak-daemon: .venv/dev ## what years do to a daemon, in ten minutes; SCALE=0.1 for one
 	@.venv/bin/python -m tests.soak --scale $(or $(SCALE),1)
+
+devices: .venv/dev ## docs/devices.md, the list of the drivers there are
+	@.venv/bin/python -c 'from gateway import catalog, driver_page as p; print(*p.listed(catalog.shipped().values()), sep="\n")' >docs/devices.md
 
 clean: ## back to a bare checkout
 	rm -rf build $(VENVS) .mypy_cache .pytest_cache .ruff_cache *.egg-info

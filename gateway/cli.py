@@ -86,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
     drivers = add("drivers", "list the drivers, or explain one", do_drivers)
     drivers.add_argument("name", nargs="?")
     drivers.add_argument("--json", action="store_true")
+    drivers.add_argument("--pages", type=Path, metavar="FOLDER", help="write a page of each, and a list of them, there")
     drivers.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help="names the folder of your own")
     scan = add("scan", "list buses, chips, ports and lines, with what the configuration says of each", do_scan)
     scan.add_argument("--all", action="store_true", help="also on the I2C buses of monitors and memory modules")
@@ -277,7 +278,9 @@ def do_drivers(chosen: Any, install: Install) -> int:
         print(f"gateway: {chosen.name}: no such driver{nearest(chosen.name, rows)}", file=sys.stderr)
         return 1
     picked = [row for name, row in sorted(rows.items()) if chosen.name in (None, name)]
-    if chosen.json:
+    if chosen.pages is not None:
+        print(f"{driver_page.write(chosen.pages, picked)} pages and README.md in {chosen.pages}")
+    elif chosen.json:
         print(json.dumps([described(row) for row in picked], indent=1, ensure_ascii=False))
     elif chosen.name is not None:
         print(*driver_page.page(picked[0]), sep="\n")

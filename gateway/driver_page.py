@@ -1,26 +1,114 @@
-"""What a person is told of one driver: what it says of itself, its quantities, and a configuration to paste."""
+"""What a person is told of a driver: what it says of itself, with its sources, how it is connected, its quantities with
+their limits, and a configuration to paste; as text for a terminal, and as pages for a folder."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import MISSING, fields
+from pathlib import Path
 from typing import Any
 
 from drivers.api import GPIO, I2C, SPI, Driver, Modbus, Quantity, Serial, Sysfs
 
+# What the list of all drivers calls those of a link, in its order
+LINKS: Mapping[type, str] = {
+    I2C: "On an I2C bus",
+    SPI: "On an SPI bus",
+    Serial: "On a serial line",
+    Modbus: "On a Modbus line",
+    GPIO: "On GPIO lines",
+    Sysfs: "Read by the kernel",
+}
+
 
 def page(row: Driver[Any]) -> Iterator[str]:
+    """For a terminal."""
     yield row.title
     yield ""
     yield (row.documentation or row.title).strip()
     yield ""
-    yield "Quantities:"
+    yield "Connection:"
+    yield from (f"    {line}" for line in connection(row.link))
+    yield ""
+    yield "Quantities, with their limits:"
     wide = max((len(quantity.name) for quantity in row.quantities), default=0)
     for quantity in row.quantities:
         yield f"    {quantity.name:{wide}}  {told(quantity)}"
     yield ""
     yield "Configuration:"
     yield from (f"    {line}" for line in configuration(row))
+
+
+def markdown(row: Driver[Any]) -> Iterator[str]:
+    """The same for a browser."""
+    yield f"# {row.name}: {row.title}"
+    yield ""
+    yield (row.documentation or row.title).strip()
+    yield ""
+    yield "## Connection"
+    yield ""
+    yield from connection(row.link)
+    yield ""
+    yield "## Quantities"
+    yield ""
+    yield "| name | unit and limits, beyond which a value is refused |"
+    yield "|---|---|"
+    yield from (f"| `{quantity.name}` | {told(quantity)} |" for quantity in row.quantities)
+    yield ""
+    yield "## Configuration"
+    yield ""
+    yield "```toml"
+    yield from configuration(row)
+    yield "```"
+
+
+def write(folder: Path, rows: Collection[Driver[Any]]) -> int:
+    """A page of each of *rows* in *folder*, which is made, and README.md, the list of them.  How many these are."""
+    ordered = sorted(rows, key=lambda row: row.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    for row in ordered:
+        (folder / f"{row.name}.md").write_text("\n".join(markdown(row)) + "\n", "utf-8")
+    (folder / "README.md").write_text("\n".join(listed(ordered, "{}.md")) + "\n", "utf-8")
+    return len(ordered)
+
+
+def listed(rows: Collection[Driver[Any]], link: str = "") -> Iterator[str]:
+    """All *rows* by what they are connected to, in tables; *link* is where a page is, with {} for its name."""
+    yield "# Devices"
+    yield ""
+    yield "`gateway drivers NAME` shows a driver's page: what it says of itself, connection, quantities with limits, and a"
+    yield "configuration to paste. `gateway drivers --pages FOLDER` writes all of them; the Debian package has them, too."
+    for kind, heading in LINKS.items():
+        if mine := [row for row in rows if isinstance(row.link, kind)]:
+            yield from ("", f"## {heading}", "", "| driver | device |", "|---|---|")
+            yield from (
+                f"| {f'[{r.name}]({link.format(r.name)})' if link else f'`{r.name}`'} | {r.title} |" for r in mine
+            )
+
+
+def connection(link: Any) -> Iterator[str]:
+    """How a device on *link* is connected, where its own words say nothing else."""
+    match link:
+        case I2C():
+            others = (
+                f", or {', '.join(f'{address:#04x}' for address in link.addresses[1:])}" if link.addresses[1:] else ""
+            )
+            yield f"SDA, SCL and GND of the bus, and its supply. Its address is {link.addresses[0]:#04x}{others}."
+        case SPI():
+            yield "SCLK, MOSI, MISO, a chip select of its own and GND of the bus, and its supply."
+            yield f"Mode {link.mode}, at most {link.speed / 1e6:g} MHz."
+        case Serial():
+            yield "Its TX to the port's RX, its RX, if it has one, to TX, and GND; or an adapter to USB."
+            yield f"{link.baud} baud, {link.bits}{link.parity}{link.stop_bits}."
+        case Modbus():
+            yield "A and B of an RS-485 line, and its common; or a Modbus TCP server in front of it."
+            yield f"Unit {link.unit}, {link.baud} baud, 8{link.parity}{link.stop_bits}, as it comes."
+        case GPIO():
+            yield f"{len(link.lines)} GPIO {'line' if len(link.lines) == 1 else 'lines'}, {link.direction}put, and GND."
+        case Sysfs(folder=""):
+            yield "None: it is the board itself."
+        case Sysfs():
+            yield f"By a driver of the kernel, which shows it below /sys/{link.folder.format(link.example or '*')}."
 
 
 def told(quantity: Quantity) -> str:

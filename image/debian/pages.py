@@ -1,6 +1,7 @@
-"""The manual page and bash's completion, written from the command line's own parser, so that they say what it does.
+"""The manual page and bash's completion, written from the command line's own parser, so that they say what it does;
+and a page of each driver.
 
-python3 pages.py manual | completion
+python3 pages.py manual | completion | devices FOLDER
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
+from gateway import catalog, driver_page
 from gateway.cli import parser
 
 FILES = {
@@ -83,4 +86,7 @@ complete -o default -F _gateway gateway
 """
 
 if __name__ == "__main__":
+    if sys.argv[1] == "devices":
+        driver_page.write(Path(sys.argv[2]), catalog.shipped().values())
+        sys.exit()
     sys.stdout.write({"manual": manual, "completion": completion}[sys.argv[1]](parser()))
