@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
 import select
 import signal
 import socket
@@ -30,8 +31,12 @@ T = TypeVar("T")
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
+    """One that is still free when its daemon asks for it: the kernel gives those above to clients meanwhile, and to
+    whoever asks for any."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def until(look: Callable[[], T], what: str = "", patience: float = PATIENCE, every: float = 0.02) -> T:
