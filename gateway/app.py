@@ -35,6 +35,7 @@ from gateway.walltime import WallTime
 
 STOP = 1.8  # seconds that devices may take to stop
 WRITE = 10.0  # seconds that the disk may take for what came last
+NOTICE = 4000  # characters
 LISTENERS = ("tcp", "http", "irc")
 
 
@@ -53,8 +54,10 @@ class Gateway(Service):
         emulate: bool = False,
         load: Callable[[], Config] | None = None,
         folder: Path | None = None,
+        notice: Path | None = None,
     ) -> None:
         self.reactor, self.config, self.emulate, self.load, self.folder = reactor, config, emulate, load, folder
+        self.notice = notice
         self.claim: TextIO | None = None  # on the folder
         began, noted = monotonic(), folder / "time" if folder is not None else None
         kept, path = config.history or configuration.MEMORY, database(config.history, folder)
@@ -75,7 +78,7 @@ class Gateway(Service):
         )
         self.hub.subscribe(self.history.hear, "*")
         self.commands = Commands(self.hub, Manual(self.hub), reactor, self.history)
-        self.commands.facts.update(pid=0, loads=1, config="")
+        self.commands.facts.update(pid=0, loads=1, config="", notice=self.noticed())
         self.wall = WallTime(
             self.clock, reactor, config.time, receiver=config.time_from, path=noted, facts=self.commands.facts
         )
@@ -193,7 +196,14 @@ class Gateway(Service):
 
     def loaded(self, mistakes: str = "") -> None:
         """The configuration was read once more; `gateway reload` looks for that."""
-        self.commands.facts.update(loads=self.commands.facts["loads"] + 1, config=mistakes)
+        self.commands.facts.update(loads=self.commands.facts["loads"] + 1, config=mistakes, notice=self.noticed())
+
+    def noticed(self) -> str:
+        """What whoever looks at us should know first, by the words of whoever started us."""
+        try:
+            return self.notice.read_text(errors="replace")[:NOTICE].strip() if self.notice else ""
+        except OSError as error:
+            return f"{self.notice}: {error.strerror}"
 
     # Devices
 
@@ -292,5 +302,5 @@ def state_folder() -> Path:
 
 
 def make_service(reactor: Any, config: Config, monotonic: Callable[[], float], **options: Any) -> Gateway:
-    """The whole gateway, not started yet.  Options: boot, emulate, load, folder."""
+    """The whole gateway, not started yet.  Options: boot, emulate, load, folder, notice."""
     return Gateway(reactor, config, monotonic, **options)

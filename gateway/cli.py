@@ -74,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help=f"default: {CONFIG}")
     run.add_argument("--emulate", action="store_true", help="your configuration, with every device emulated")
     run.add_argument("--faults", type=Path, metavar="FILE", help="what goes wrong with them, and when")
+    run.add_argument("--notice", type=Path, metavar="FILE", help="a text to be shown by `status` and on the page")
     demo = add("demo", "run with emulated devices; needs neither configuration nor hardware", do_demo)
     for name, port in ("tcp", PORT), ("http", 8080), ("irc", 6667):
         demo.add_argument(f"--{name}", type=int, default=port, metavar="PORT", help=f"instead of {port}")
@@ -157,7 +158,9 @@ def do_run(chosen: Any, install: Install) -> int:
     from gateway import daemon
 
     play = scripted(chosen.faults, config)
-    return daemon.run(reactor, config, lambda: load(chosen.config), emulate=chosen.emulate, play=play)
+    return daemon.run(
+        reactor, config, lambda: load(chosen.config), emulate=chosen.emulate, play=play, notice=chosen.notice
+    )
 
 
 def secured(config: Any, points: list[str]) -> bool:

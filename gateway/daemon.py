@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 from typing import Any
 
@@ -31,14 +32,14 @@ def run(
     *,
     emulate: bool,
     play: Callable[[Any, Gateway], None] | None = None,
+    notice: Path | None = None,
 ) -> int:
-    """Run until SIGTERM or SIGINT.  *play* is called when all is started."""
+    """Run until SIGTERM or SIGINT.  *play* is called when all is started; what the file *notice* says is passed on."""
     log_to(sys.stderr)
     open_many()
     folder = state_folder()
-    service = make_service(
-        reactor, config, time.monotonic, boot=next_boot(folder), emulate=emulate, load=load, folder=folder
-    )
+    options = {"boot": next_boot(folder), "emulate": emulate, "load": load, "folder": folder, "notice": notice}
+    service = make_service(reactor, config, time.monotonic, **options)
     reactor.callWhenRunning(service.startService)
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     if play is not None:

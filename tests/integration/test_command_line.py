@@ -224,3 +224,17 @@ def test_count_that_a_power_cut_emptied(tmp_path: Path) -> None:
         with running(tmp_path, "") as daemon:
             assert daemon.facts()["boot"] == boot
     assert "boot.new" not in os.listdir(count.parent)
+
+
+def test_a_notice_is_shown_by_status(tmp_path: Path) -> None:
+    """What starts the gateway may have something to say, as the SD card's first boot does."""
+    notice = tmp_path / "notice"
+    notice.write_text("gateway.toml:3: tpc: unknown table\n")
+    with running(tmp_path, config(), "--notice", str(notice)) as daemon:
+        assert daemon.facts()["notice"] == "gateway.toml:3: tpc: unknown table"
+        notice.write_text("")
+        daemon.reload()
+        assert daemon.facts()["notice"] == "-"
+        notice.unlink()
+        daemon.reload()
+        assert daemon.facts()["notice"] == f"{notice}: No such file or directory"

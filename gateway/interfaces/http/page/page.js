@@ -233,6 +233,14 @@ class Device {
   }
 }
 
+// What a person should know first: by the words of whoever started the gateway, and of the last reload
+
+function noticed({ notice, config }) {
+  const element = document.getElementById("notice");
+  put(element, [notice, config && `The configuration was not taken over:\n${config}`].filter(Boolean).join("\n"));
+  element.hidden = !element.textContent;
+}
+
 // The stream
 
 function connect() {
@@ -248,6 +256,7 @@ function connect() {
     heard = performance.now();
     boot = { ...JSON.parse(data), at: heard };
     kept(boot);
+    noticed(boot);
     shown?.load();
     document.body.classList.remove("lost");
     link.className = "live";
