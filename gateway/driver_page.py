@@ -76,9 +76,9 @@ def listed(rows: Collection[Driver[Any]], link: str = "") -> Iterator[str]:
     """All *rows* by what they are connected to, in tables; *link* is where a page is, with {} for its name."""
     yield "# Devices"
     yield ""
-    yield "`gateway drivers NAME` shows a driver's page: what it says of itself, how it is connected, its quantities with"
-    yield "their limits, and a configuration to paste. `gateway drivers --pages FOLDER` writes all of them; the Debian"
-    yield "package has them, too."
+    yield "`gateway drivers NAME` shows a driver's page: what it says of itself, how it is connected, its quantities"
+    yield "with their limits, and a configuration to paste. `gateway drivers --pages FOLDER` writes all of them; the"
+    yield "Debian package has them, too."
     for kind, heading in LINKS.items():
         if mine := [row for row in rows if isinstance(row.link, kind)]:
             yield from ("", f"## {heading}", "", "| driver | device |", "|---|---|")
