@@ -19,7 +19,6 @@ INSIDE = Path(__file__).parent / "inside"
 LOOKS = 5  # how often we look: timers come and go, and so the least counts
 OBJECTS = 400  # that may come to be known late: caches, the log's own, another sentence of a driver
 BLOCKS = 4000
-RING = "Chunk"  # of which a device keeps up to a thousand
 HEAP = 1.5  # megabytes; what the rings of raw bytes hold is among them
 MEMORY = 8.0  # megabytes that may stay resident between pieces in use: a page is given back when all of it is free
 Tell = Callable[[str], None]
@@ -74,8 +73,8 @@ def look(daemon: Daemon) -> Held:
         threads=len(os.listdir(process / "task")),
         calls=inside["calls"],
         watched=inside["watched"],
-        objects=types.total() - types[RING],
-        blocks=inside["blocks"] - 3 * types[RING],  # with its bytes and its time
+        objects=types.total(),
+        blocks=inside["blocks"],
         heap=inside["heap"],
         types=types,
     )
