@@ -53,7 +53,7 @@ END, ESCAPE = b"\x7e", b"\x7d"
 STUFFED = {byte: bytes((0x7D, byte ^ 0x20)) for byte in b"\x7e\x7d\x11\x13"}
 NOT_NOW = 0x43  # a state: not allowed as it is, that is, it measures already
 TIMEOUT = 0.2  # seconds; the slowest answer takes 20 ms, table 13
-FRAME = terminated(END, start=END, longest=2 * 80)
+WHOLE = terminated(END, start=END, longest=2 * 80)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class SPS30UART(SPS30):
     """One sensor on a serial line."""
 
     def ask(self, command: int, data: bytes = b"", allowed: int = 0) -> Talk[bytes]:
-        return opened((yield Ask(seal(bytes((0, command, len(data))) + data), FRAME, TIMEOUT)), command, allowed)
+        return opened((yield Ask(seal(bytes((0, command, len(data))) + data), framed, TIMEOUT)), command, allowed)
 
     def about(self, product: bool) -> Talk[bytes]:
         return (yield from self.ask(INFORM, b"\x00" if product else b"\x03")).rstrip(b"\0")
@@ -120,6 +120,13 @@ class SPS30UART(SPS30):
 
     def fetch(self) -> Talk[bytes]:
         return (yield from self.ask(FETCH))
+
+
+def framed(buffer: bytes) -> int:
+    """How long the answer is.  Of two ends the first is that of a torn frame."""
+    if buffer.startswith(2 * END):
+        raise BadFrame("a frame of nothing")
+    return WHOLE(buffer)
 
 
 def decode(data: bytes) -> Sample:

@@ -83,6 +83,8 @@ NAMES: Mapping[str, str] = {
     "pms5003t": "drivers.pms5003",
     "pms7003": "drivers.pms5003",
     "pmsa003": "drivers.pms5003",
+    "pms1003": "drivers.pms5003",
+    "pms5003s": "drivers.pms5003",
     "pwm": "drivers.pwm",
     "pzem004t": "drivers.tables",
     "reed": "drivers.reed",

@@ -12,7 +12,6 @@ from drivers.sps30 import (
     BEGINNING,
     DRIVER,
     FLOATS,
-    FRAME,
     LOOKS,
     PAUSE,
     QUANTITIES,
@@ -21,6 +20,7 @@ from drivers.sps30 import (
     TIMEOUT,
     WAIT,
     Settings,
+    framed,
     opened,
     plain,
     seal,
@@ -44,7 +44,7 @@ def answer(command: int, data: bytes, state: int = 0) -> bytes:
 
 
 def asked(write: bytes, came: bytes) -> Exchange:
-    return Ask(write, FRAME, TIMEOUT), came
+    return Ask(write, framed, TIMEOUT), came
 
 
 def told(write: bytes, *words: int, wait: float = WAIT) -> list[Exchange]:
@@ -130,6 +130,19 @@ def test_what_is_no_answer(frame: bytes) -> None:
     device.runs = True
     with pytest.raises(BadFrame):
         follow(device.measure(), [asked(READ, frame)])
+
+
+def test_an_answer_behind_the_end_of_a_torn_one() -> None:
+    torn = READ[-3:] + answer(3, DATA)
+    assert framed(answer(3, DATA) + READ) == len(answer(3, DATA)) and framed(b"~") == 0
+    passed = 0
+    while passed < len(torn):
+        try:
+            size = framed(torn[passed:])
+            break
+        except BadFrame:
+            passed += 1
+    assert torn[passed : passed + size] == answer(3, DATA)
 
 
 def test_rows() -> None:

@@ -96,7 +96,7 @@ def test_check_proves_a_driver_of_one_s_own(tmp_path: Path, capsys: pytest.Captu
     )
     assert check(str(table)) == 1
     err = capsys.readouterr().err
-    assert f"{table}:23: frame.lenght: unknown key; did you mean 'length'?" in err and err.endswith("1 mistake\n")
+    assert f"{table}:26: frame.lenght: unknown key; did you mean 'length'?" in err and err.endswith("1 mistake\n")
     table.write_text(table.read_text().replace("lenght = 1", ""))
     assert check(str(table)) == 1
     assert "^^^^^ pm10 uint16 little = 261.8 µg/m³" in capsys.readouterr().err
