@@ -6,6 +6,7 @@ the wire and of the plug; no emulator knows of them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from math import inf
 from random import Random
@@ -22,7 +23,7 @@ KINDS = {
     "corrupt": "in each answer one bit is wrong, not always the same",
     "delay": f"answers come {LATE:g} s late",
     "nack": "nobody answers",
-    "stuck": "the line is held: all bits read 0, a level stays as it is",
+    "stuck": "the line is held: all bits read 0, and all digits of a file; a level stays as it is",
     "unplug": "pulled out; what is plugged in again has just been switched on",
     "wrong": "something else answers in its place",
     "stale": "each answer is the one before it again",
@@ -33,15 +34,17 @@ OF: dict[type[Link], tuple[str, ...]] = {
     Modbus: tuple(KINDS),
     SPI: ("corrupt", "stuck", "unplug", "wrong", "stale"),  # nobody acknowledges, and the clock is ours
     GPIO: ("stuck",),
-    Sysfs: ("unplug", "stale"),
+    Sysfs: ("corrupt", "nack", "stuck", "unplug", "wrong", "stale"),  # late are only those who read, in a thread
 }
+UNREADABLE = "\0"  # in place of a file's text: the kernel fails to read it
 
 
 class Stranger:
     """Something that is none of ours: a chip that acknowledges all and has something in each register, a modem
-    that talks, a Modbus unit that has other registers."""
+    that talks, a Modbus unit that has other registers, a folder of another kind of device."""
 
     def __init__(self) -> None:
+        self.files = {"uevent": "MODALIAS=stranger\n"}
         self.pointer, self.age = 0, 0.0
 
     def transfer(self, write: bytes, read: int) -> bytes:
@@ -177,13 +180,47 @@ class Faulty:
 
     @property
     def files(self) -> dict[str, str]:
-        if self.kind == "unplug":
-            return {}
-        return self.held if self.kind == "stale" else self.inside("files")
+        files = self.inside("files")
+        match self.kind:
+            case "unplug":
+                return {}
+            case "wrong":
+                return self.stranger.files
+            case "stale":
+                return self.held
+            case "nack":
+                return dict.fromkeys(files, UNREADABLE)
+            case "stuck":
+                return Spoilt(files, zeroed)
+            case "corrupt":
+                return Spoilt(files, self.misread)
+        return files
+
+    def misread(self, text: str) -> str:
+        """*text* with one bit of one character wrong."""
+        if not text:
+            return text
+        at = self.dice.randrange(len(text))
+        return text[:at] + chr(ord(text[at]) ^ 1 << self.dice.randrange(7)) + text[at + 1 :]
 
     def inside(self, what: str) -> dict[str, Any]:
         found: dict[str, Any] = getattr(self.emulator, what, {})
         return found
+
+
+class Spoilt(dict[str, str]):
+    """*files* as *spoil* has them; what is written goes to the device."""
+
+    def __init__(self, files: dict[str, str], spoil: Callable[[str], str]) -> None:
+        super().__init__({name: spoil(text) for name, text in files.items()})
+        self.inside = files
+
+    def __setitem__(self, name: str, text: str) -> None:
+        self.inside[name] = text
+
+
+def zeroed(text: str) -> str:
+    return re.sub("[1-9]", "0", text)
 
 
 class Faults:

@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from drivers.api import Sysfs, SysfsEmulator
 from gateway.transports.emulated import ticking
+from gateway.transports.faults import UNREADABLE
 
 EVERY = 1.0  # seconds between two states of the files
 
@@ -41,13 +42,14 @@ class EmulatedFolder:
 
     def take(self) -> None:
         """What the gateway wrote."""
+        files = self.emulator.files
         for attribute, text in self.shown.items():
             path = self.folder / attribute
-            if attribute in self.emulator.files and path.exists() and (now := path.read_text()) != text:
-                self.emulator.files[attribute] = now
+            if attribute in files and path.exists() and (now := path.read_bytes().decode()) != text:
+                files[attribute] = now
 
     def show(self) -> None:
-        wanted = {**self.name, **self.emulator.files} if self.emulator.files else {}
+        wanted = {**self.name, **files} if (files := self.emulator.files) else {}
         for attribute in self.shown.keys() - wanted.keys():
             (self.folder / attribute).unlink(missing_ok=True)
         for attribute, text in wanted.items():
@@ -55,7 +57,10 @@ class EmulatedFolder:
             if self.shown.get(attribute) != text or not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 new = path.with_name(f".{path.name}.new")  # at once, as a reader of sysfs sees it
-                new.write_text(text)
+                if text == UNREADABLE:
+                    new.symlink_to("gone")
+                else:
+                    new.write_bytes(text.encode())
                 new.replace(path)
         self.shown = wanted
         if not wanted:

@@ -13,7 +13,7 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred, execute, succeed
 from twisted.internet.task import Clock
 
-from drivers import sht31
+from drivers import max31855, sht31
 from drivers.api import GPIO, I2C, SPI, Driver, Modbus, Operation, Quantity, Serial, Value
 from drivers.codec.modbus_slave import Units
 from gateway import catalog
@@ -62,7 +62,9 @@ def way(row: Row, clock: Clock, faulty: Faulty, ring: Ring) -> Way:
             beside = line.at(2, link.timeout, Ring(clock.seconds).note)
             return Way(line.at(1, link.timeout, ring.note), [(RELAYS, beside)])
         case SPI():
-            return Way(direct(EmulatedI2C({0: emulator}, clock).at(0), ring))
+            select = max31855.DRIVER
+            spi = EmulatedI2C({0: emulator, 1: cast(Any, select.emulator())}, clock)
+            return Way(direct(spi.at(0), ring), [(select, direct(spi.at(1), Ring(clock.seconds)))])
         case GPIO():
             board = RPi(clock, clock.seconds, FakeGPIO(clock, emulator))
             return Way(lambda fed, lost: succeed(lines(board, link, ring, fed, row.period)))

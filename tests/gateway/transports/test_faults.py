@@ -12,7 +12,7 @@ from drivers.codec.crc import crc16_modbus
 from drivers.codec.modbus import sealed
 from drivers.codec.modbus_slave import Slave, Units
 from gateway.transports.emulated import EmulatedI2C, EmulatedSerial
-from gateway.transports.faults import KINDS, LATE, OF, Faulty
+from gateway.transports.faults import KINDS, LATE, OF, UNREADABLE, Faulty
 from tests.gateway.transports.turning import Ear
 
 
@@ -224,6 +224,30 @@ def test_a_folder_is_gone_or_stays_as_it_was() -> None:
     assert faulty.files == {}
     faulty.begin("")
     assert faulty.files == {"temp": "20"}  # switched on anew
+
+
+def test_a_folder_s_files_are_spoilt_and_what_is_written_reaches_the_device() -> None:
+    class Files:
+        def __init__(self) -> None:
+            self.files = {"temp": "2150\n", "enable": "0\n"}
+
+        def tick(self, seconds: float) -> bytes:
+            return b""
+
+    faulty = Faulty(Clock(), Sysfs("class/hwmon/hwmon*", "hwmon"), Files)
+    faulty.begin("nack")
+    assert faulty.files == {"temp": UNREADABLE, "enable": UNREADABLE}
+    faulty.begin("wrong")
+    assert faulty.files.keys() == {"uevent"}
+    faulty.begin("stuck")
+    assert faulty.files == {"temp": "0000\n", "enable": "0\n"}
+    faulty.begin("corrupt")
+    for _ in range(50):
+        pairs = zip("2150\n", faulty.files["temp"], strict=True)
+        assert sorted((ord(one) ^ ord(other)).bit_count() for one, other in pairs) == [0, 0, 0, 0, 1]
+    faulty.files["enable"] = "1\n"
+    faulty.begin("")
+    assert faulty.files == {"temp": "2150\n", "enable": "1\n"}
 
 
 def test_a_level_that_is_stuck_stays() -> None:

@@ -256,6 +256,11 @@ def test_an_emulated_device_is_true_files(world: World) -> None:
     assert "not there" in world.refused(NoAnswer, Read("w1_slave"))
     clock.pump([0.1] * 21)
     assert world.told(Read("w1_slave")).endswith(b"\n")
+    emulator.begin("nack", 2.0)
+    clock.pump([0.1] * 11)
+    assert world.told(Read(".")) == b"w1_slave\n\n" and "no such file" in world.refused(NoAnswer, Read("w1_slave"))
+    clock.pump([0.1] * 21)
+    assert world.told(Read("w1_slave")).endswith(b"\n")
     folder.close()
     assert not (world.root / "bus/w1/devices/28-1").exists() and not clock.getDelayedCalls()
 
