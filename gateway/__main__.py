@@ -6,6 +6,8 @@ import sys
 
 from gateway import cli
 
+OPENSSL = "OpenSSL", "ssl", "_hashlib"  # whose imports load it: pyOpenSSL and the standard library
+
 
 def main() -> None:
     sys.exit(cli.main(sys.argv[1:], install))
@@ -13,9 +15,11 @@ def main() -> None:
 
 def install(tls: bool) -> object:
     """Make our reactor the one that everybody imports.  Without *tls*, OpenSSL stays out of the process: Twisted
-    loads it whenever it can be found, and it takes 12 MB."""
-    if not tls and "OpenSSL" not in sys.modules:
-        sys.modules["OpenSSL"] = None  # type: ignore[assignment]  # documented: makes its import fail
+    loads it whenever it can be found, for 12 MB, and asyncio, which Twisted imports, for another 5.  Those who import
+    it do without: hashlib has its own SHA and MD5."""
+    if not tls:
+        for name in OPENSSL:
+            sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # documented: makes its import fail
     from twisted.internet.main import installReactor
 
     from gateway.reactor import make

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from math import isclose, isfinite
 from typing import Any, TypeAlias
 
@@ -151,6 +150,8 @@ def worded(said: dict[str, Any], words: Iterable[str], where: str, problems: Pro
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint at what was meant, to put behind a message, or nothing."""
+    from difflib import get_close_matches  # a mistake is rare, and this import is not small
+
     return "".join(f"; did you mean {match!r}?" for match in get_close_matches(name, list(known), n=1))
 
 
