@@ -215,4 +215,5 @@ def delays(folder: Path, tell: Tell) -> list[Figure]:
     return [
         Figure("from terminal to watcher, half of all readings within", "ms", middle),
         Figure("from terminal to watcher, 99 of 100 within", "ms", late, {"": 1}),
+        Figure("the same, beyond what `cat` took meanwhile", "ms", {OURS: late[OURS] - late["cat"]}, {"": 1}),
     ]
