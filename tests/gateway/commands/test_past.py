@@ -50,6 +50,17 @@ def test_readings_are_time_and_value_in_their_order(session: Session) -> None:
     assert say(session, "range attic.temperature -1s -0.5s") == ["OK 0"]
 
 
+def test_a_reading_has_one_time_whoever_shows_it(house: House, session: Session) -> None:
+    house.clock.set(1_795_194_000.70049, 300.00071)
+    for _ in range(20):
+        house.time.advance(0.01237)
+        house.measure()
+        (now,), *_, then = (objects(session.perform("get attic.temperature")),
+                            *objects(session.perform("range attic.temperature -1s")))  # fmt: skip
+        for field in "time", "boot", "seq", "monotonic":
+            assert now[field] == then[field]
+
+
 def test_with_a_step_there_is_one_value_for_each(session: Session) -> None:
     assert say(session, "range attic.temperature -1h now 2m") == [
         f"{DAY}00:00.000Z 20.00", f"{DAY}02:00.000Z 20.15", f"{DAY}04:00.000Z 20.35", "OK 3",
