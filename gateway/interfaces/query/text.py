@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -16,6 +17,7 @@ from gateway.reading import Reading
 
 More = Callable[[], Answer | Deferred[Answer]]  # the next page
 LINE = 8192  # bytes of a command, at most
+ROWS = 100  # of an answer, after which it is looked at whether the client takes them
 TELNET = re.compile(rb"\xff(?:[\xfb-\xfe][^\n]|[\xf0-\xf9])")  # RFC 854: what a telnet client offers by itself
 HTTP = re.compile(rb"host:|(?!set )[a-z]+ \S+ http/\d", re.IGNORECASE)  # a browser that was led here
 
@@ -81,6 +83,9 @@ class Text:
     def rendered(self, answer: Answer) -> bytes:
         """Of several pages the next is asked for when this one has left, and nothing stands between them."""
         json = self.session.json
+        if len(answer.rows) > ROWS:
+            rest = replace(answer, rows=answer.rows[ROWS:])
+            answer = Answer(answer.rows[:ROWS], more=lambda: rest)
         rows = b"".join([row.json + b"\n" if json else row.line for row in answer.rows])
         if answer.more is not None:
             self.session.settle()
@@ -101,7 +106,7 @@ class Text:
     def torn(self) -> bytes:
         """A line that was torn is not carried out: who knows what it should have said."""
         torn, self.tail = self.tail, b""
-        return encoded("ERR syntax the last line has no end") if torn else b""
+        return encoded("ERR syntax the last line has no end") if torn and not self.too_long else b""
 
 
 def encoded(text: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import shutil
 import socket
@@ -324,7 +325,8 @@ def test_a_flood_of_requests_is_bounded_and_others_have_their_turn(served: Serve
 def held(port: module.Port) -> int:
     """Bytes that wait in the server for a client to read."""
     way: Any = port.transport
-    return len(way.dataBuffer) + sum(map(len, way._tempDataBuffer)) + sum(map(len, port.queue)) + len(tail(port))
+    waiting = sum(len(each) for each in port.queue if isinstance(each, bytes))
+    return len(way.dataBuffer) + sum(map(len, way._tempDataBuffer)) + waiting + len(tail(port))
 
 
 def test_of_what_a_stalled_watcher_missed_only_the_newest_is_kept(served: Served) -> None:
@@ -360,10 +362,29 @@ def test_a_client_that_asks_and_never_reads_is_not_listened_to(served: Served) -
             greedy.socket.send(b"get manual.*\n" * 5000)
         served.reactor.iterate(0)
         most = max(most, held(greedy.port))
-    assert greedy.port.stalled and most < 2_000_000  # one answer has 0.9 MB
+    assert greedy.port.stalled and most < 500_000  # a hundred lines have 0.3 MB, the whole answer 0.9
     assert other.ask(b"get attic.temperature") == GET
+    served.turn(lambda: b"OK 300\n" in greedy.read(), 20)
+    lines = greedy.got.split(b"\n")[:301]
+    assert lines[300] == b"OK 300" and [line[:3008] for line in lines[:300]] == sorted(line[:3008] for line in lines[:300])
     greedy.finish()
     greedy.close()
+
+
+def test_an_answer_in_pieces_is_whole_and_nothing_stands_in_it(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text, "ROWS", 3)
+    line = served.connect()
+    for at in range(7):
+        line.ask(b"set k%d %d" % (at, at))
+    line.send(b"json on\nwatch k0\nset k0 7\nget manual.*\nitems manual.k[0-5]\nget k1\nquit\n")
+    told = line.end().decode().splitlines()
+    values = [json.loads(each)["value"] for each in told if each.startswith("{")]
+    assert values == [7, 1, 2, 3, 4, 5, 6, 7, 1, 2, 3, 4, 5, 1]
+    assert [each for each in told if each.startswith("OK")] == ["OK", "OK 1", "OK", "OK 7", "OK 6", "OK", "OK bye"]
+    begin = told.index("OK 7") - 7
+    assert sum(each.startswith("* ") for each in told) == 1 and all(each[0] == "{" for each in told[begin : begin + 7])
 
 
 def test_many_commands_at_once_let_others_have_their_turn(served: Served) -> None:
@@ -406,6 +427,13 @@ def test_half_a_close_gets_the_whole_answer(served: Served) -> None:
     got = line.end(20)
     assert got.count(b"\nOK 300\n") == 1 and got.endswith(b"OK 2\n" + GET) and len(got) > 900_000
     served.turn(lambda: served.query.connections == 0)
+
+
+def test_a_line_that_is_too_long_is_one_mistake_also_without_an_end(served: Served) -> None:
+    line = served.connect()
+    line.send(b"x" * (2 * LINE + 100))
+    line.finish()
+    assert line.end() == b"ERR too-long a command has at most 8192 bytes\n"
 
 
 def test_a_torn_last_line_is_not_carried_out(served: Served) -> None:
