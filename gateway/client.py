@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from math import isfinite
 from typing import Union
 
 PORT = 7600
@@ -200,9 +201,13 @@ def understood(text: str) -> Value:
 
 
 def typed(value: Value) -> str:
-    """A value as the gateway understands it."""
+    """A value as the gateway understands it.  Raises GatewayError for what is none."""
     if isinstance(value, bool):
         return "on" if value else "off"
+    if value is None or (isinstance(value, float) and not isfinite(value)):
+        raise GatewayError(f"{value} is no value to be set", "bad-value")
+    if isinstance(value, float) and "e" in str(value):  # to a key of its own the gateway takes 1e-05 for a text
+        return f"{value:.20f}".rstrip("0").rstrip(".")
     if isinstance(value, str) and (value != value.strip() or value[:1] in ("", '"') or not value.isprintable()):
         return json.dumps(value)
     return str(value)

@@ -21,7 +21,8 @@ NAME = "manual"
 KEYS = 10_000  # at most
 LENGTH = 4096  # characters of a text, at most
 KEY = re.compile(r"[\w:/-]{1,64}")
-NUMBER = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,14})(?:\.([0-9]{1,9}))?")  # 007 is a text, and stays as it is
+DECIMALS = 9  # of a number, at most: programs have seventeen, and most of them are noise
+NUMBER = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,14})(?:\.([0-9]{1,20}))?")  # 007 is a text, and stays as it is
 MEASURE = re.compile(rf"({NUMBER.pattern})(?: (?!1$)| ?(?![0-9.]))(\S{{1,20}})")
 FLAGS = {"on": True, "off": False, "true": True, "false": False}
 
@@ -120,7 +121,8 @@ def understood(key: str, text: str) -> tuple[Quantity, Value]:
 def numeric(key: str, number: str, fraction: str | None, unit: str = "") -> tuple[Quantity, Value]:
     if fraction is None:
         return Quantity(key, unit, "int", low=-1e15, high=1e15, writable=True), int(number)
-    return Quantity(key, unit, low=-1e15, high=1e15, digits=len(fraction), writable=True), float(number)
+    digits = min(len(fraction), DECIMALS)
+    return Quantity(key, unit, low=-1e15, high=1e15, digits=digits, writable=True), float(number)
 
 
 def like(before: Quantity, wanted: Quantity, value: Value) -> tuple[Quantity, Value]:

@@ -128,7 +128,10 @@ class Remote:
 
     def set(self, name: str, value: Value) -> Deferred[None]:
         """Set *name*; fires when the device has it.  A text is what you would type, as in ``"50 %"``."""
-        return self.ask(f"set {name} {typed(value)}").addCallback(lambda lines: None)
+        try:
+            return self.ask(f"set {name} {typed(value)}").addCallback(lambda lines: None)
+        except GatewayError:
+            return fail()
 
     def range(
         self, name: str, start: str, end: str = "now", step: str = "", aggregate: str = ""

@@ -183,6 +183,26 @@ def test_readings_are_typed(client: Client) -> None:
     assert client.get("attic.humidity").value == 40.0
 
 
+@pytest.mark.parametrize(
+    ("value", "got"),
+    [
+        (0.1 + 0.2, 0.3), (64 / 3, 21.333333333), (1e-05, 0.00001), (-1.5e-07, -0.00000015), (21.0, 21.0),
+        (7, 7), (False, False), ("", ""), (" a\n", " a\n"), ('"q"', '"q"'), ("21", 21), ("µ", "µ"),
+    ],
+)  # fmt: skip
+def test_what_a_program_sets_it_gets(client: Client, value: Value, got: Value) -> None:
+    client.set("k", value)
+    found = client.get("k").value
+    assert found == got and type(found) is type(got)
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
+def test_what_is_no_value_is_not_set(client: Client, value: Value) -> None:
+    with pytest.raises(GatewayError, match=f"{value} is no value"):
+        client.set("k", value)
+    assert client.ask("get manual.*") == []
+
+
 def test_watching_gives_readings(gateway: Gateway, client: Client) -> None:
     watch = client.watch("attic.temperature", "changed")
     threading.Timer(0.1, lambda: gateway.do(lambda: gateway.house.measure(5))).start()

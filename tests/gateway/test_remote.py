@@ -123,6 +123,8 @@ def test_a_refusal_is_an_error_and_no_end(served: Served) -> None:
     assert caught.value.code == "denied"
     with pytest.raises(GatewayError, match="one line"):
         served.get(remote.ask("get x\nset y 1"))
+    with pytest.raises(GatewayError, match="None is no value"):
+        served.get(remote.set("k", None))
     assert served.get(remote.ask("count")) == [] and len(served.ports) == 1
 
 
