@@ -371,9 +371,7 @@ def test_a_client_that_asks_and_never_reads_is_not_listened_to(served: Served) -
     greedy.close()
 
 
-def test_an_answer_in_pieces_is_whole_and_nothing_stands_in_it(
-    served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_answer_in_pieces_is_whole_and_nothing_stands_in_it(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text, "ROWS", 3)
     line = served.connect()
     for at in range(7):
