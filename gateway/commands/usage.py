@@ -49,11 +49,11 @@ GROUPS: dict[str, dict[str, Usage]] = {
     "The past": {
         "range": Usage(
             "NAME|PATTERN FROM [TO] [STEP] [AGGREGATE]",
-            "readings of the past: time and value, and the quality where it is not good",
+            "readings of the past: time and value",
             least=2,
             most=5,
             more=(
-                "FROM and TO as in `help times`; TO is now when it is left out.",
+                "FROM and TO as in `help times`; TO is now when left out. What is not good has its quality.",
                 "With STEP, one value for each 10m, 1h, ...: mean, twa (time-weighted mean), min, max, first, last,",
                 "count, sum, delta and rate (of a counter), or extremes (lowest and highest). A pattern puts the name",
                 "in front of each line.",
@@ -66,28 +66,33 @@ GROUPS: dict[str, dict[str, Usage]] = {
         ),
         "log": Usage(
             "DEVICE [N|live]",
-            "the last bytes on a device's wire, or those that come, in lines that start with `* `",
+            "the last bytes on a device's wire, or live",
             "operator",
             1,
             2,
-            more=("`<` came from the device, `>` went to it; hexadecimal, then as text. `unlog` stops the live one.",),
+            more=(
+                "`<` came from the device, `>` went to it; hexadecimal, then as text. `log DEVICE live` goes on",
+                "with those that come, in lines that start with `* `, until `unlog`.",
+            ),
             examples=("log attic", "log attic 100", "log attic live"),
         ),
         "unlog": Usage("[DEVICE]", "stop `log DEVICE live`, or all", "operator", most=1),
         "audit": Usage(
             "[N]",
-            "the last writes: time, name, old and new value, who, from where, through what, and how it ended",
+            "the last writes: who set what",
             "operator",
             most=1,
+            more=("Time, name, old and new value, who, from where, through what, and how it ended.",),
             examples=("audit", "audit 100"),
         ),
     },
     "Being told": {
         "watch": Usage(
             "[PATTERN...] [changed] [every DURATION] [band NUMBER]",
-            "get new readings as they come, in lines that start with `* `",
+            "get new readings as they come",
             most=ANY,
             more=(
+                "They come in lines that start with `* `. Three words say that not every reading is worth telling:",
                 "changed: what differs from what you were told last; every 10s: one in so long at most, the newest;",
                 "band 0.5: what differs by so much. Where a name fits several patterns, the last one counts.",
             ),
@@ -98,13 +103,13 @@ GROUPS: dict[str, dict[str, Usage]] = {
     "Doing": {
         "set": Usage(
             "NAME VALUE [UNIT]",
-            "set a quantity; a name without a dot is a key of `manual`",
+            "set a quantity, or a key of `manual`",
             "operator",
             2,
             2,
             more=(
                 "on or off, a number, one of its words, or a text to the end of the line. A unit is checked, and",
-                "converted where it measures the same: see `help units`.",
+                "converted where it measures the same: see `help units`. A name without a dot is a key of `manual`.",
             ),
             examples=("set pump.state on", "set pump.speed 20 Hz", "set target 21.5", "set note back at five"),
         ),
@@ -122,27 +127,28 @@ GROUPS: dict[str, dict[str, Usage]] = {
         "clear": Usage("", "delete all keys of `manual`", "operator"),
         "after": Usage(
             "DURATION COMMAND",
-            "carry out a set, read, delete or clear later, whether you are still there or not",
+            "do a set, read, delete or clear later",
             "operator",
             2,
             2,
             more=(
-                "The job is kept on disk, and has your rights. One whose time comes while the gateway is off is not",
-                "made up for: `jobs` says `missed`.",
+                "Whether you are still there or not: the job is kept on disk, and has your rights. One whose time",
+                "comes while the gateway is off is not made up for: `jobs` says `missed`.",
             ),
             examples=("after 10s set pump.state off", "after 1h30m clear"),
         ),
-        "jobs": Usage("", "list what is to be done later: number, time, state, who, command"),
+        "jobs": Usage("", "list what is to be done later", more=("Number, time, state, who, command.",)),
         "cancel": Usage("JOB", "cancel a job, or strike one that was missed", "operator", 1, 1, examples=("cancel 7",)),
     },
     "Emulated devices": {
         "fault": Usage(
             "[DEVICE [KIND|off [DURATION]]]",
-            "have something go wrong with an emulated device; without arguments, what is wrong now",
+            "have something go wrong with an emulated device",
             "operator",
             most=3,
             more=(
-                "`fault DEVICE` lists the kinds that it can have; without DURATION one lasts until `fault DEVICE off`.",
+                "`fault` says what is wrong now, `fault DEVICE` which kinds it can have; without DURATION one lasts",
+                "until `fault DEVICE off`.",
             ),
             examples=("fault attic", "fault attic nack 20s", "fault attic off"),
         ),

@@ -10,9 +10,10 @@ import pytest
 from twisted.internet.testing import StringTransport
 
 from drivers.quantities import state
-from gateway.commands import Who
+from gateway import jobs, manual, reactor
+from gateway.commands import Who, watching, wire
 from gateway.commands.usage import COMMANDS
-from gateway.interfaces.query import Query
+from gateway.interfaces.query import Query, port, text
 from tests.gateway.commands.house import SPEED, Device, House
 
 PAGE = (Path(__file__).parents[3] / "docs/commands.md").read_text()
@@ -79,3 +80,18 @@ def test_every_error_is_on_the_page() -> None:
     words = {word for pair in codes for word in pair if word} | {"no-answer", "bad-frame", "bad-value", "wrong-device"}
     listed = set(re.findall(r"`([a-z-]+)`", PAGE.rpartition("| ERR |")[2]))
     assert len(words) > 10 and words | {"device", "locked"} == listed
+
+
+def test_the_bounds_on_the_page_are_those_of_the_code() -> None:
+    bounds = PAGE.partition("### Bounds")[2].partition("### Errors")[0]
+    assert (port.LARGE, text.ROWS, reactor.READ) == (65536, 100, 16384)
+    for number in (
+        text.LINE,
+        watching.PATTERNS,
+        wire.FOLLOWED,
+        manual.KEYS,
+        manual.LENGTH,
+        jobs.JOBS,
+        port.CONNECTIONS,
+    ):
+        assert f" {number:,}".replace(",", " " if number > 9999 else "") in bounds, number

@@ -140,9 +140,9 @@ def test_help_is_for_reading(session: Session) -> None:
     ]  # fmt: skip
     commands = [line for line in told[:-1] if line.startswith("  ")]
     assert len(commands) == len(COMMANDS) and all(line[28:30] == "  " and line[30] > " " for line in commands)
-    assert max(map(len, told)) <= 130 and told[-2].startswith("More: help COMMAND, help answers, help names")
+    assert max(map(len, told)) <= 80 and told[-2].startswith("More: help COMMAND, help answers, help names")
     said = say(session, "help SET")
-    assert said[0] == "set NAME VALUE [UNIT]: set a quantity; a name without a dot is a key of `manual` (operator)"
+    assert said[0] == "set NAME VALUE [UNIT]: set a quantity, or a key of `manual` (operator)"
     assert "  > set pump.state on" in said and said[-1] == "OK"
     assert say(session, "help gte") == ["ERR unknown-command gte: no such command; did you mean `get`?"]
     assert objects(session.perform("help quit")) == [
