@@ -272,8 +272,10 @@ class Device(Service):
             each.callback(None) if result is None else each.errback(result)
 
     def fed(self, data: Any) -> None:
-        """What came unasked: bytes, or edges, which have their own times."""
-        if isinstance(data, tuple):
+        """What came unasked: bytes; edges, which have their own times; or that some are lost."""
+        if isinstance(data, DeviceError):
+            self.hub.fail(self.who, data)
+        elif isinstance(data, tuple):
             for edge in data:
                 self.hear((edge,), edge.at)
         else:

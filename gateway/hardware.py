@@ -159,7 +159,7 @@ class Hardware:
             def opened() -> Connection:
                 if isinstance(board, Board) and (why := kept.broken(device, board)):
                     raise WrongDevice(why)
-                made = board.open(wish(initial=None if inward else levels(), fed=fed, lost=lost))
+                made = board.open(wish(initial=None if inward else levels(), fed=fed, failed=fed, lost=lost))
                 return Direct(made, ring, made.close)
 
             return execute(opened)

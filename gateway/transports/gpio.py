@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
-from drivers.api import Edge, NoAnswer, Operation, SetLines
+from drivers.api import BadFrame, DeviceError, Edge, NoAnswer, Operation, SetLines
 
 Fed: TypeAlias = Callable[[tuple[Edge, ...]], object]
 Way: TypeAlias = Literal["auto", "gpiod", "rpi"]
@@ -29,7 +29,7 @@ class Wish:
     """Lines as a device wants them.  *lines* are their places by name.  An output gets its *initial* level as it
     becomes one; without it keeps what it has.  *fed* hears, in a later turn, the level of each line, then of each
     change that holds for *debounce* seconds, and where *every* is not 0, all levels again every so many seconds.
-    *lost* hears that the chip is gone."""
+    *failed* hears of changes that nobody can tell any more, *lost* that the chip is gone."""
 
     lines: Mapping[str, str]
     direction: Literal["in", "out"]
@@ -39,6 +39,7 @@ class Wish:
     every: float = 0.0
     who: str = ""  # the device, for other programs to see
     fed: Fed = lambda edges: None
+    failed: Callable[[DeviceError], object] = lambda error: None
     lost: Callable[[Failure], object] = lambda reason: None
 
 
@@ -74,8 +75,15 @@ class Lines:
     def again(self) -> None:
         self.beat = self.reactor.callLater(self.wish.every, self.again)
         self.take()
-        now = self.monotonic()
-        self.wish.fed(tuple(Edge(name, level, now) for name, level in self.levels.items()))
+        if self.open:  # else the chip turned out to be gone
+            now = self.monotonic()
+            self.wish.fed(tuple(Edge(name, level, now) for name, level in self.levels.items()))
+
+    def missed(self, count: int) -> None:
+        """So many changes came faster than they could be taken."""
+        if count:
+            self.dropped += count
+            self.wish.failed(BadFrame(f"{count} changes of the line came faster than they could be taken"))
 
     def take(self) -> None:
         """Tell what waits."""

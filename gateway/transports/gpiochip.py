@@ -283,8 +283,8 @@ class Request:
         events, names = list(EVENT.iter_unpack(data)), self.names
         shift = self.lines.monotonic() - time.monotonic()
         last = events[-1][3]
-        self.lines.dropped += last - self.number - len(events)
-        self.number = last
+        missed, self.number = last - self.number - len(events), last
+        self.lines.missed(missed)
         self.lines.tell([Edge(names[event[2]], event[1] == RISING, event[0] / 1e9 + shift) for event in events])
 
     def connectionLost(self, reason: Failure) -> None:

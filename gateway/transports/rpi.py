@@ -112,6 +112,7 @@ class PiLines(Lines):
         self.board, self.module, self.pins = board, module, pins
         self.edges: deque[Edge] = deque(maxlen=EDGES)  # from the module's thread
         self.due = False
+        self.overrun = 0  # edges that were dropped and are not told of
         self.bouncing: dict[str, tuple[IDelayedCall, float]] = {}
         self.seen: dict[str, bool] = {}  # where there are no edges
         self.poll: IDelayedCall | None = None
@@ -133,7 +134,7 @@ class PiLines(Lines):
             """In the module's thread, so it only hands over: once for all edges that came before the reactor's turn."""
             if not self.open:
                 return
-            self.dropped += len(self.edges) == EDGES
+            self.overrun += len(self.edges) == EDGES
             self.edges.append(Edge(name, bool(self.module.input(number)), self.monotonic()))
             if not self.due:
                 self.due = True
@@ -154,6 +155,8 @@ class PiLines(Lines):
 
     def take(self) -> None:
         self.due = False
+        overrun, self.overrun = self.overrun, 0
+        self.missed(overrun)
         edges = []
         while self.edges and self.open:
             edge = self.edges.popleft()

@@ -519,6 +519,8 @@ def test_edges_are_readings_of_their_own_time_in_order() -> None:
     assert [readings[0].monotonic for readings in seen] == [0.0, 4.25, 4.5, 4.5, 5.0]
     assert [readings[0].value for readings in seen] == [True, False, True, False, True]
     assert world.device.status.seen == 5.0
+    world.fed(BadFrame("3 changes"))
+    assert world.hub.errors["x", "BadFrame"].count == 1 and len(seen) == 5
 
 
 def test_a_device_remembers_over_a_restart_and_a_loss() -> None:

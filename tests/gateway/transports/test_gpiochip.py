@@ -171,13 +171,14 @@ def test_edges_of_one_turn_come_together_in_their_order(world: World) -> None:
 
 
 def test_edges_that_the_kernel_dropped_are_counted(world: World) -> None:
-    lines = world.open()
+    failed = list[str]()
+    lines = world.open(failed=lambda error: failed.append(str(error)))
     world.edge(5, True, time.monotonic(), lost=3)
     world.heard()
-    assert lines.dropped == 3
+    assert lines.dropped == 3 and failed == ["3 changes of the line came faster than they could be taken"]
     world.edge(5, False, time.monotonic())
     world.heard()
-    assert lines.dropped == 3
+    assert lines.dropped == 3 and len(failed) == 1
 
 
 def test_an_edge_before_the_first_turn_is_told_behind_the_level(world: World) -> None:
@@ -194,6 +195,17 @@ def test_levels_are_told_again_where_that_is_wished(world: World) -> None:
     assert [level for level, _ in world.heard()] == [True, True]
     world.reactor.advance(10)
     assert world.heard() == [(True, 120.0)]
+
+
+def test_nothing_is_told_of_a_chip_that_is_found_gone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*what: object) -> bytes:
+        raise OSError(errno.ENODEV, "No such device")
+
+    lines = world.open(every=10.0)
+    assert world.heard()
+    monkeypatch.setattr("os.read", gone)
+    world.reactor.advance(10)
+    assert len(world.lost) == 1 and world.told == [] and not lines.open
 
 
 def test_lines_on_two_chips(world: World) -> None:

@@ -76,7 +76,8 @@ def test_an_input_tells_its_level_and_then_each_change() -> None:
 
 def test_edges_of_one_turn_come_together_and_are_bounded() -> None:
     world = World()
-    lines = world.open()
+    failed = list[str]()
+    lines = world.open(failed=lambda error: failed.append(str(error)))
     world.heard()
 
     def wiggle() -> None:
@@ -88,6 +89,7 @@ def test_edges_of_one_turn_come_together_and_are_bounded() -> None:
     thread.join()
     assert len(world.clock.getDelayedCalls()) == 1
     assert len(world.heard()) == rpi.EDGES and lines.dropped == rpi.EDGES
+    assert failed == [f"{rpi.EDGES} changes of the line came faster than they could be taken"]
 
 
 def test_a_bouncing_line_is_told_when_it_has_settled() -> None:
