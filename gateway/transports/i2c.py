@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred
 
 from drivers.api import BadFrame, NoAnswer, Operation, Transfer
 from gateway.transports import Transport
-from gateway.transports.ladder import Ladder, Power
+from gateway.transports.ladder import FIRST, Ladder, Power
 from gateway.transports.queue import Failed, Job, Queue, code
 from gateway.transports.rights import refused
 
@@ -27,6 +27,7 @@ SHARE = (
     10  # what timed out twice in a row rests for so many times what that cost, times those that rest: a tenth of all
 )
 REST = 30.0  # seconds, the longest: it may have come round
+TIMEOUT = 2.0  # seconds: the kernel's own drivers give up after one, and then it is nobody else's trouble
 HELD = {"ETIMEDOUT", "EAGAIN", "EBUSY"}  # not one chip is to blame, but whoever holds a line down
 
 
@@ -70,7 +71,7 @@ class I2CBus(Queue):
         path: str,
         *,
         queue: int = 64,
-        timeout: float = 1.0,
+        timeout: float = TIMEOUT,
         make: Callable[[], Any] = smbus2,
         sysfs: str = "/sys",
         power: Power | None = None,
@@ -109,10 +110,10 @@ class I2CBus(Queue):
         self.ladder.failed() if held else self.ladder.worked()
 
     def slow(self, job: Job, seconds: float) -> None:
-        """An address that keeps timing out leaves the bus to others for a while."""
+        """An address that keeps timing out leaves the bus to others for a while, as long as they get on with it."""
         rest = self.resting.setdefault(job.place, Rest())
         rest.timeouts, rest.cost = rest.timeouts + 1, rest.cost + seconds
-        if rest.timeouts > 1:
+        if rest.timeouts > 1 and self.ladder.failures < FIRST:
             resting = sum(each.timeouts > 1 for each in self.resting.values())
             rest.until, rest.cost = self.reactor.seconds() + min(SHARE * rest.cost * resting, REST), 0.0
 
