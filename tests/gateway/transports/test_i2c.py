@@ -229,7 +229,9 @@ def test_an_address_that_keeps_timing_out_leaves_the_bus_to_others(world: World)
     assert len(world.fake.calls) == sent
     assert world.told(0x45) == b"EEE"
     world.fake.trouble.clear()
-    rest(world.reactor, 1.1)  # ten times what it cost, twice 0.05 s
+    left = world.bus.resting[(), 0x44].until - world.reactor.seconds()
+    assert left > 0.7  # ten times what it cost, twice 0.05 s
+    rest(world.reactor, left + 0.01)
     assert world.told(0x44) == b"DDD" and not world.bus.resting
 
 
