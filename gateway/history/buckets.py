@@ -109,14 +109,15 @@ class Buckets:
 
     def begin(self, series: Series, span: Span) -> None:
         """Look for the reading before the span, where that has a say in what comes."""
-        if self.need in HOLDING or (self.need in GROWING and self.before is None):
+        if self.need in HOLDING or self.need in GROWING:
             before = self.scaled(last_before(self.store, series, span))
             self.holds = before is not None and before.boot == span.boot
-            self.before = before
+            if before is not None or self.need in HOLDING:  # a counter may go on as another series
+                self.before = before
 
     def hours(self, series: Series, span: Span) -> Iterator[tuple[int, int, Sum]]:
         """Hours that need no cutting: all, where the step is one of hours, or else those whose blocks are gone."""
-        if span.offset is None:
+        if span.offset is None or not self.need:  # no hour is made of itself
             return
         first = -1, 0
         if self.step % HOUR:
@@ -209,6 +210,8 @@ class Buckets:
 
     def carry(self, before: Sum, until: int) -> None:
         """The last value of a bucket held on, to the bucket's end or *until* then."""
+        if before.stop < self.start:  # it was of another clock segment, and is in no bucket of this one
+            return
         bucket = self.made.get((before.stop + self.offset) // self.step)
         end = ((before.stop + self.offset) // self.step + 1) * self.step - self.offset
         held = min(until, before.stop + self.keeps, end) - before.stop
@@ -280,21 +283,33 @@ class Buckets:
 
 
 def last_before(store: Store, series: Series, span: Span) -> Sum | None:
-    """The last reading before *span*."""
+    """The last reading before *span* whose time is known, or that is of its boot."""
     for head in heads(store, series.id):
         if head.boot == span.boot and (at := head.find(span.start)):
             return alone(head.points(at - 1, at), 0)
     asked = (
-        "SELECT boot, stop, block, last FROM span WHERE series=? AND (boot=? AND start<? OR boot<?) "
+        "SELECT boot, stop, block, last FROM span WHERE series=? "
+        "AND (boot=? AND start<? OR boot<? AND boot IN (SELECT boot FROM segment)) "
         "ORDER BY boot DESC, start DESC, seq DESC LIMIT 1"
     )
     row = store.db.execute(asked, (series.id, span.boot, span.start, span.boot)).fetchone()
     if row is None:
-        return None
+        return last_hour(store, series, span)
     boot, stop, number, value = row
     if boot == span.boot and stop >= span.start:
         points = whole(store, number, boot)
         return None if points is None else alone(points, points.find(span.start) - 1)
+    return Sum(boot, stop, stop, 1, first=value, last=value)
+
+
+def last_hour(store: Store, series: Series, span: Span) -> Sum | None:
+    """The same where the readings themselves are gone."""
+    asked = "SELECT boot, stop, last FROM hour WHERE series=? AND hour<? ORDER BY hour DESC, boot DESC LIMIT 1"
+    hour = (span.start + (span.offset or 0)) // HOUR
+    row = store.db.execute(asked, (series.id, hour)).fetchone()
+    if row is None or row[:2] >= (span.boot, span.start):
+        return None
+    boot, stop, value = row
     return Sum(boot, stop, stop, 1, first=value, last=value)
 
 

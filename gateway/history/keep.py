@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from gateway.history.buckets import HOUR, NEVER, Buckets
 from gateway.history.head import Series
 from gateway.history.past import Answering, Span, heads
 from gateway.history.question import Question
-from gateway.history.store import Store, columns
+from gateway.history.store import SUMS, Store, columns
 
-PLACES = ", ".join("?" * 15)
+# What is known of more readings stays: blocks may be gone.
+PUT = f"INSERT INTO hour VALUES ({', '.join('?' * 15)}) ON CONFLICT DO UPDATE SET " + (
+    ", ".join(f"{each}=excluded.{each}" for each in ("start", "stop", *SUMS.split(", "))) + " WHERE excluded.n >= n"
+)
 ROWS = 100_000  # of events, and as many of deeds, that are kept
 FEW = 50  # blocks that go at once
 WEEK = 168  # hours that go at once, where there is nothing else
 
 
-def roll(store: Store, boot: int, until: int | None) -> Answering[None]:
+def finish(store: Store) -> Answering[None]:
+    """Work out what is missing of the hours of all boots before the running one: a short one may have had no time for
+    those of the boot before it."""
+    with store.reading():
+        row = store.db.execute("SELECT data FROM kept WHERE kind='gateway' AND key='rolled'").fetchone()
+    if (done := int(row[0]) if row else 0) >= store.boot - 1:
+        return
+    resume(store, done)
+    for boot in [boot for boot in store.segments if done < boot < store.boot]:
+        yield from roll(store, boot, None)
+    with store.writing():
+        store.db.execute("INSERT OR REPLACE INTO kept VALUES ('gateway', 'rolled', ?)", (b"%d" % (store.boot - 1),))
+
+
+def roll(store: Store, boot: int, until: int | None, among: Collection[int] | None = None) -> Answering[None]:
     """Work out the hours of *boot* that are over at its millisecond *until*; None is: the boot is.  Those of a boot
-    that does not know the time wait."""
+    that does not know the time wait.  *among* names the series; None is all."""
     segments = store.segments.get(boot, [])
     for at, (since, offset) in enumerate(segments):
         begin, end = since if at else 0, segments[at + 1][0] if at + 1 < len(segments) else NEVER
         for series in list(store.series.values()):
-            if not series.textual:
+            if not series.textual and (among is None or series.id in among):
                 yield from hours(store, series, Span(boot, begin, end, offset, since), until)
 
 
@@ -49,17 +68,17 @@ def hours(store: Store, series: Series, span: Span, until: int | None) -> Answer
         for hour, each in made.made.items()
     ]
     with store.writing():
-        store.db.executemany(f"INSERT OR REPLACE INTO hour VALUES ({PLACES})", rows)
+        store.db.executemany(PUT, rows)
     store.rolled[key] = end
 
 
-def resume(store: Store, boot: int) -> None:
-    """Find out how far the hours of *boot* are."""
-    asked = "SELECT series, boot, since, max(hour) FROM hour WHERE boot=? GROUP BY series, boot, since"
+def resume(store: Store, done: int) -> None:
+    """Find out how far the hours of the boots behind *done* are."""
+    asked = "SELECT series, boot, since, max(hour) FROM hour WHERE boot>? GROUP BY series, boot, since"
     with store.reading():
-        for series, _, since, hour in store.db.execute(asked, (boot,)).fetchall():
+        for series, boot, since, hour in store.db.execute(asked, (done,)).fetchall():
             offset = dict(store.segments.get(boot, ())).get(since, 0)
-            store.rolled[series, boot, since] = hour * HOUR + HOUR - offset
+            store.rolled.setdefault((series, boot, since), hour * HOUR + HOUR - offset)
 
 
 def trim(store: Store, before: float | None, most: int | None) -> Answering[None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import groupby
@@ -17,6 +18,7 @@ from typing import Any
 from drivers.api import Value
 from gateway.history.block import SIZE, Points, unpack
 from gateway.history.head import Series, encoded
+from gateway.history.keep import roll
 from gateway.history.past import Span, parts_of
 from gateway.history.question import HistoryError
 from gateway.history.store import FOREVER, Store, unbatched
@@ -31,6 +33,7 @@ Row = tuple[str, str, str, int, int, int, int, Value, bool, int | None]
 def add(store: Store, rows: Iterable[Row], tell: Tell) -> int:
     """Store *rows*, which stand together by name and boot, in their order.  How many were new."""
     added = seen = 0
+    touched: dict[int, set[int]] = {}
     for (name, kind, unit, digits, boot), run in groupby(rows, key=lambda row: row[:5]):
         series = same(store, Series(0, name, kind, unit, digits, FOREVER))
         while part := [row for _, row in zip(range(SIZE), run, strict=False)]:
@@ -38,10 +41,16 @@ def add(store: Store, rows: Iterable[Row], tell: Tell) -> int:
             with store.writing():
                 for statement, values in store.queue:
                     store.db.execute(statement, values)
-                added += put(store, series, boot, part)
+                count = put(store, series, boot, part)
             store.queue.clear()
+            if count:
+                added += count
+                touched.setdefault(boot, set()).add(series.id)
             tell(seen)
         store.boot = max(store.boot, boot)
+    store.rolled.clear()
+    for boot, among in touched.items():
+        deque(roll(store, boot, None, among), 0)  # hours that were made without these
     with store.writing():
         store.db.execute("INSERT OR REPLACE INTO kept VALUES ('gateway', 'boot', ?)", (b"%d" % store.boot,))
     return added
@@ -74,7 +83,9 @@ def learn(store: Store, boot: int, ms: int, offset: int | None) -> None:
             store.floors[boot] = max(ends, default=0)
             put = "INSERT OR REPLACE INTO kept VALUES ('floor', ?, ?)"
             store.db.execute(put, (str(boot), b"%d" % store.floors[boot]))
-    elif not any(abs(offset - each) <= 1 for _, each in known):
+    elif not known or abs(offset - known[at := store.segment(boot, ms)][1]) > 1:
+        if known and at + 1 < len(known) and abs(offset - known[at + 1][1]) <= 1:  # that one began earlier
+            store.db.execute("DELETE FROM segment WHERE boot=? AND since=?", (boot, known.pop(at + 1)[0]))
         since = ms if known else 0
         store.segments[boot] = sorted([*known, (since, offset)])
         store.db.execute("INSERT OR REPLACE INTO segment VALUES (?, ?, ?)", (boot, since, offset))

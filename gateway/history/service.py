@@ -87,7 +87,7 @@ class History(Service):
         self.budget = Budget(bytes_per_day, clock.monotonic)
         self.meter = Meter(PAGE)
         self.batch: list[Readings] = []
-        self.held = self.dropped = 0
+        self.held = self.dropped = self.changes = 0
         self.worker = Worker(reactor, self.explained)
         self.facts: dict[str, Any] = {}
         self.timers: dict[str, IDelayedCall] = {}
@@ -209,12 +209,12 @@ class History(Service):
     def commit(self) -> tuple[int, int]:
         """On the thread: how many bytes it took, and how large the database is since it was packed last."""
         store = self.store
-        before = store.db.total_changes
         store.thin = round(self.budget.thin * 1000)
         store.commit()
         if not self.worker.going or store.logged > 2 * PACKED:
             store.pack()
-        pages = store.db.total_changes - before
+        changes = store.db.total_changes - store.spared  # also those of tidying, and of what was kept at once
+        pages, self.changes = max(0, changes - self.changes), changes
         if self.sized != (store, store.edition):
             self.sized, self.size = (store, store.edition), store.size()
         return (0 if store.path == MEMORY else self.meter.spent(pages)), self.size
@@ -240,10 +240,7 @@ class History(Service):
         store.commit()
         store.pack(everything=self.budget.interval == OFTEN)  # blocks that grow are written again
         yield
-        if store.boot > 1 and not store.rolled:
-            for boot in [boot for boot in store.segments if boot < store.boot][-1:]:
-                keep.resume(store, boot)
-                yield from keep.roll(store, boot, None)
+        yield from keep.finish(store)
         yield from keep.roll(store, store.boot, round(self.clock.monotonic() * 1000))
         most = min(HELD, self.most) if store.path == MEMORY else self.most
         before = None if self.keeps is None or now is None else now - self.keeps

@@ -27,6 +27,7 @@ from gateway.reading import Reading, Readings
 
 FOREVER = 2**40  # milliseconds: a value that only its successor ends
 UNSAVED = 200_000  # readings that are remembered while nothing can be written
+BESIDE = 16  # rows of the log in one page, at least
 PACKED = 50_000  # readings in the log that make it be packed, all of it
 SUMS = "n, total, low, high, first, last, area, held, growth"
 Statement = tuple[str, tuple[Any, ...]]
@@ -48,6 +49,7 @@ class Store:
         self.rolled: dict[tuple[int, int, int], int] = {}  # series, boot, segment -> until when its hours are made
         self.rows: deque[tuple[int, int, int]] = deque()  # of the log: row, number of its last reading, how many
         self.logged = self.lost = self.thinned = self.damaged = 0
+        self.spared = 0  # changed rows that cost no page of their own
         self.edition = 0  # grows when readings move from the log into blocks
         self.thin = 0  # milliseconds that a series of numbers keeps between two readings
         try:
@@ -299,6 +301,7 @@ class Store:
             first = min((head.seqs[count] for head, count in done if count < len(head.seqs)), default=inf)
             gone = [row for row, last, _ in self.rows if last < first]
             self.db.executemany("DELETE FROM log WHERE id=?", [(row,) for row in gone])
+            self.spared += len(gone) - len(gone) // BESIDE
         self.edition += any(count for _, count in done)
         for head, count in done:
             if count:

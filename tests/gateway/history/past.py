@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from drivers.api import Quantity, Value
 from gateway.clock import Clock, Segment
 from gateway.history.answer import answer
-from gateway.history.keep import resume, roll
+from gateway.history.keep import finish, roll
 from gateway.history.question import Page, Question
 from gateway.history.store import Store
 from gateway.reading import Reading
@@ -78,8 +78,9 @@ class Past:
         self.store.commit()
         self.committed = len(self.told)
 
-    def kill(self) -> None:
-        """The process dies, and is started again: what was not committed is gone."""
+    def kill(self, finished: bool = True) -> None:
+        """The process dies, and is started again: what was not committed is gone.  Of the hours those of the boots
+        before are worked out, unless it is not *finished* with that."""
         assert self.folder is not None
         self.copies += 1
         before, after = self.store.path, self.folder / f"{self.copies}.db"
@@ -91,10 +92,9 @@ class Past:
         self.store = Store(str(after))
         self.now = self.seq = 0
         floor = self.store.floor_ms()
-        last = self.store.boot
-        self.store.begin(last + 1, floor)
-        resume(self.store, last)
-        done(roll(self.store, last, None))
+        self.store.begin(self.store.boot + 1, floor)
+        if finished:
+            done(finish(self.store))
 
     def roll(self) -> None:
         done(roll(self.store, self.store.boot, self.now))
@@ -122,7 +122,11 @@ class Past:
         segments = self.store.segments.get(told.boot)
         if not segments:
             return None
-        return told.ms + [offset for since, offset in segments if since <= told.ms or since == segments[0][0]][-1]
+        return told.ms + segments[self.segment(told)][1]
+
+    def segment(self, told: Told) -> int:
+        """Which of its boot's clock segments it belongs to."""
+        return max(0, sum(since <= told.ms for since, _ in self.store.segments[told.boot]) - 1)
 
     def between(self, name: str, start: float, end: float) -> Iterator[Told]:
         for told in self.told:
@@ -147,3 +151,49 @@ class Past:
             if (wall := self.wall(told)) is not None:
                 buckets.setdefault(wall // round(step * 1000), []).append(told)
         return [(key * round(step * 1000) / 1000, fold(buckets[key])) for key in sorted(buckets)]
+
+    def growing(self, name: str, start: float, end: float, step: float) -> list[tuple[float, Value]]:
+        """How much a counter grew: each reading against the one before it, in a bucket or not, whose time is known."""
+        growth: dict[tuple[int, int], int] = {}
+        before: int | None = None
+        for told in self.told:
+            if told.name == name and self.wall(told) is not None:
+                value = int(told.value)
+                growth[told.boot, told.seq] = (
+                    0 if before is None else value - before if value >= before else value
+                )  # it fell: it began again from 0
+                before = value
+        return self.gathered(name, start, end, step, lambda told: sum(growth[each.boot, each.seq] for each in told))
+
+    def weighed(self, name: str, start: float, end: float, step: float, keeps: float) -> list[tuple[float, Value]]:
+        """Means over time: each value counts until the next one of its boot, *keeps* at most, and in the buckets that
+        have a reading of its clock segment."""
+        width, ms = round(step * 1000), round(keeps * 1000)
+        mine = [told for told in self.told if told.name == name]
+        inside = {(each.boot, each.seq) for each in self.between(name, start, end)}
+        own: dict[tuple[int, int, int], float] = {}  # boot, segment, bucket -> its last value
+        areas: dict[tuple[int, int, int], list[float]] = {}
+        for told in mine:
+            if (told.boot, told.seq) in inside and (wall := self.wall(told)) is not None:
+                own[told.boot, self.segment(told), wall // width] = float(told.value)
+        for at, told in enumerate(mine):
+            after = mine[at + 1].ms if at + 1 < len(mine) and mine[at + 1].boot == told.boot else told.ms + ms
+            segments = self.store.segments.get(told.boot, [])
+            for number, (since, offset) in enumerate(segments):
+                begin = max(told.ms, since if number else 0, round(start * 1000) - offset)
+                stop = min(after, told.ms + ms, round(end * 1000) - offset,
+                           segments[number + 1][0] if number + 1 < len(segments) else 2**62)  # fmt: skip
+                while begin < stop:
+                    key = (begin + offset) // width
+                    edge = min(stop, (key + 1) * width - offset)
+                    if (told.boot, number, key) in own:
+                        sums = areas.setdefault((told.boot, number, key), [0.0, 0.0])
+                        sums[:] = sums[0] + float(told.value) * (edge - begin), sums[1] + edge - begin
+                    begin = edge
+        found: dict[int, tuple[float, float, float]] = {}
+        for place in sorted(own):
+            more, longer = areas.get(place, [0.0, 0.0])
+            area, held, _ = found.get(place[2], (0.0, 0.0, 0.0))
+            found[place[2]] = area + more, held + longer, own[place]
+        return [(key * width / 1000, area / held if held else last)
+                for key, (area, held, last) in sorted(found.items())]  # fmt: skip

@@ -39,6 +39,7 @@ DEEDS = st.lists(
         st.tuples(st.just("pack")),
         st.tuples(st.just("pack all")),
         st.tuples(st.just("kill")),
+        st.tuples(st.just("kill early")),
         st.tuples(st.just("set"), st.sampled_from([0, 1, 3600, 90_000, -5000])),
         st.tuples(st.just("roll")),
         st.tuples(st.just("tidy")),
@@ -48,14 +49,20 @@ DEEDS = st.lists(
 )
 
 
-def carried_out(deeds: list[tuple[object, ...]], folder: Path) -> Past:
+METER = "meter.count"
+
+
+def carried_out(deeds: list[tuple[object, ...]], folder: Path, name: str = NAME) -> Past:
     past, value, known = Past(folder), 20.0, False
     for deed, *more in deeds:
         match deed, *more:
             case "tell", int(count), int(after):
                 for at in range(count):
-                    value += ((at * 7919) % 13 - 6) / 100
-                    past.tell(NAME, value, after, suspect=at % 17 == 3)
+                    if name == METER:  # which begins again from nothing now and then
+                        value = at % 3 if at % 37 == 23 else int(value) + at * 7919 % 13 // 4
+                    else:
+                        value += ((at * 7919) % 13 - 6) / 100
+                    past.tell(name, value, after, suspect=at % 17 == 3)
             case ("commit",):
                 past.commit()
             case ("pack",):
@@ -64,11 +71,12 @@ def carried_out(deeds: list[tuple[object, ...]], folder: Path) -> Past:
             case ("pack all",):
                 past.commit()
                 past.store.pack(everything=True)
-            case ("kill",):
-                past.kill()
+            case ("kill" | "kill early",):
+                past.kill(finished=deed == "kill")
                 known = False
             case "set", int(shift):
                 if known or shift >= 0:
+                    past.now += 400  # the value before it still holds
                     past.set_clock(WALL + shift + past.now / 1000 + 1000 * past.store.boot)
                     past.commit()
                     known = True
@@ -120,6 +128,37 @@ def test_buckets_are_those_of_the_readings(
                 )
 
 
+@pytest.mark.parametrize("aggregate", ["delta", "rate", "twa"])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    DEEDS,
+    st.integers(-5000, 5000),
+    st.integers(1, 200_000),
+    st.sampled_from([0.5, 7, 60, 1000, 3600, 7200, 86_400]),
+    st.integers(3, 600),
+    st.booleans(),
+)
+def test_growth_and_means_over_time_are_those_of_the_readings(
+    aggregate: str, deeds: list[tuple[object, ...]], start: int, width: int, step: float, limit: int, backwards: bool
+) -> None:
+    name = NAME if aggregate == "twa" else METER
+    with tempfile.TemporaryDirectory() as folder:
+        past = carried_out(deeds, Path(folder), name)
+        if not past.store.of(name):
+            return
+        for begin, end in ((WALL - 10_000, WALL + 10**7), (WALL + start, WALL + start + width)):
+            if aggregate == "twa":
+                wanted = past.weighed(name, begin, end, step, 5.0)
+            else:
+                wanted = past.growing(name, begin, end, step)
+            if aggregate == "rate":
+                wanted = [(at, float(value) / step) for at, value in wanted]
+            found = past.all(name, begin, end, step=step, aggregate=aggregate, limit=limit, backwards=backwards)
+            wanted = wanted[::-1] if backwards else wanted
+            assert [at for at, _ in found] == [at for at, _ in wanted]
+            assert [value for _, value in found] == pytest.approx([value for _, value in wanted])
+
+
 def counted(*values: int, keeps: float = 5.0) -> Past:
     past = Past()
     past.set_clock(WALL)
@@ -138,6 +177,46 @@ def test_a_counter_that_falls_began_again_from_nothing(packed: bool) -> None:
     assert page[1] == 4 + 1 + 3 + 2 + 0 + 0 + 2
     (page,) = past.all("meter.count", WALL, WALL + 10_000, step=10_000, aggregate="rate")
     assert page[1] == pytest.approx(12 / 10_000)
+
+
+def test_growth_at_the_beginning_is_since_the_reading_before_whatever_boot_came_before(tmp_path: Path) -> None:
+    past = Past(tmp_path)
+    past.set_clock(WALL)
+    past.tell("meter.count", 10)
+    past.commit()
+    past.kill()
+    past.set_clock(WALL + 100)
+    for value in (500, 501, 502, 503):
+        past.tell("meter.count", value)
+    found = past.all("meter.count", WALL + 103, WALL + 200, step=1, aggregate="delta")
+    assert found == past.growing("meter.count", WALL + 103, WALL + 200, 1) == [(WALL + 103, 1), (WALL + 104, 1)]
+
+
+def test_what_a_boot_of_no_known_time_counted_is_growth_of_the_next(tmp_path: Path) -> None:
+    """Else the sum of all growth would be less than what a meter shows."""
+    past = Past(tmp_path)
+    past.set_clock(WALL)
+    past.tell("meter.count", 10)
+    past.commit()
+    past.kill()
+    past.tell("meter.count", 20)
+    past.commit()
+    past.kill()
+    past.set_clock(WALL + 100)
+    past.tell("meter.count", 25)
+    for start in (WALL, WALL + 50):
+        assert past.all("meter.count", start, WALL + 200, step=1, aggregate="delta")[-1] == (WALL + 101, 15)
+
+
+def test_a_value_that_holds_over_a_step_of_the_clock_counts_once() -> None:
+    past = Past()
+    past.set_clock(WALL + 29)
+    past.tell(NAME, 10.0, 1000, keeps=60)
+    past.now += 9000
+    past.set_clock(WALL + 41)  # it was 39
+    past.tell(NAME, 40.0, 10_000, keeps=60)
+    found = past.all(NAME, WALL + 29, WALL + 61, step=3600, aggregate="twa")
+    assert found[0][1] == pytest.approx((10.0 * 19 + 40.0 * 10) / 29)
 
 
 def test_growth_belongs_to_the_bucket_in_which_it_was_seen() -> None:

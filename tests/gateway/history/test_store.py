@@ -260,6 +260,22 @@ def test_readings_go_by_age_and_their_hours_stay() -> None:
     assert past.all(NAME, WALL, WALL + 20_000, step=60, aggregate="count")[0][1] > 60  # no finer than an hour any more
 
 
+def test_growth_goes_on_from_hours_whose_readings_are_gone() -> None:
+    past = Past()
+    past.set_clock(WALL)
+    for at in range(8000):
+        past.tell("meter.count", at, 10_000)
+    past.commit()
+    past.store.pack(everything=True)
+    past.roll()
+    done(trim(past.store, WALL + 200_000, None))
+    assert not past.store.db.execute("SELECT count(*) FROM span").fetchone()[0]
+    asked = dict(step=7200, aggregate="delta")
+    whole = past.all("meter.count", WALL, WALL + 80_000, **asked)
+    assert past.all("meter.count", WALL, WALL + 80_000, limit=3, **asked) == whole
+    assert [value for _, value in whole[1:-1]] == [720] * (len(whole) - 2)
+
+
 def test_readings_go_by_size() -> None:
     past = Past()
     past.set_clock(WALL)
