@@ -1,7 +1,8 @@
 """How much may be written to the card in a day, and what is done so that it is not more.
 
 A token bucket: it holds a day's bytes, starts full, and fills evenly.  As it empties commits come less often, up to a
-minute apart; when that is not enough, readings are thinned: each series keeps one in so many seconds.
+minute apart; when that is not enough, readings are thinned: each series keeps one in so many seconds, the more of
+them the less is left, so that it settles where as much is written as may be.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable
+from math import ceil
 from pathlib import Path
 
 DAY, HOUR = 86_400.0, 3600.0
 OFTEN, SELDOM = 1.0, 60.0  # seconds between two commits
-CALM = 0.25  # of a day's bytes: with more than that left nothing is saved
-DEBT = 0.01  # of a day's bytes: what was written beyond that is forgiven
+CALM = 0.25  # of a day's bytes: with more than that left nothing is saved, and with half of it no reading is left out
+DEBT = 0.5  # of a day's bytes: what was written beyond that is forgiven
 LONGEST = 3600.0  # seconds between two readings of a series, at most, that thinning leaves
+POWERS = 12  # of two, up to that
 
 
 class Budget:
@@ -38,15 +41,11 @@ class Budget:
         if not self.hours or now - self.hours[-1][0] >= HOUR:
             self.hours.append((now, 0.0))
         self.hours[-1] = self.hours[-1][0], self.hours[-1][1] + size
-        self.cost = size if not self.cost else self.cost + (size - self.cost) / 8
-        if self.tokens > CALM * self.per_day:
-            self.interval, self.thin = OFTEN, 0.0
-            return
-        self.interval = min(max(self.cost * DAY / self.per_day, OFTEN), SELDOM)
-        if self.tokens <= 0:
-            self.thin = min(max(2 * self.thin, 2.0), LONGEST)
-        elif self.tokens > CALM / 2 * self.per_day:
-            self.thin = self.thin / 2 if self.thin > 2.0 else 0.0
+        if size:
+            self.cost = size if not self.cost else self.cost + (size - self.cost) / 8
+        left = self.tokens / (CALM * self.per_day)
+        self.interval = OFTEN if left > 1 else min(max(self.cost * DAY / self.per_day, OFTEN), SELDOM)
+        self.thin = 0.0 if left >= 0.5 else min(2.0 ** (ceil(POWERS * (1 - 2 * left)) if left > 0 else POWERS), LONGEST)
 
     def written(self) -> int:
         """Bytes of the last day, or since the start."""

@@ -6,6 +6,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from operator import sub
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,14 @@ from drivers.api import Quantity
 from gateway.clock import Clock
 from gateway.history import service
 from gateway.history.budget import DAY, SELDOM, Budget, Meter
-from gateway.history.file import MEMORY, Damaged
+from gateway.history.file import MEMORY, PAGE, Damaged
 from gateway.history.question import Deed, HistoryError, Question
 from gateway.history.service import History, opened
 from gateway.hub import Hub
 
 WALL = 1_790_000_000.0
 DEGREES = Quantity("temperature", "°C", low=-1e6, high=1e6, digits=2)
+STATE = Quantity("state", "", "flag")
 
 
 class Reactor(Time):
@@ -75,8 +77,8 @@ class House:
             self.hub.publish("attic", {DEGREES: at / 4}, keeps=60)
             self.reactor.advance(seconds)
 
-    def values(self, **more: Any) -> list[Any]:
-        question = Question("attic.temperature", 0, 2**33, limit=100_000, running=not self.clock.now(), **more)
+    def values(self, name: str = "attic.temperature", **more: Any) -> list[Any]:
+        question = Question(name, 0, 2**33, limit=100_000, running=not self.clock.now(), **more)
         return [point.value for point in self.reactor.result(self.history.ask(question)).points]
 
     def close(self) -> None:
@@ -289,8 +291,51 @@ def test_commits_come_less_often_as_the_budget_empties() -> None:
     assert 7 < budget.interval < 9 and budget.thin == 0  # 8000 bytes each 8 s are what it may be
     run(DAY, 200_000)
     assert budget.interval == SELDOM and budget.thin > 0  # even once a minute is too much: readings go
-    run(DAY, 300)
+    run(2 * DAY, 300)
     assert (budget.interval, budget.thin) == (1.0, 0.0)
+
+
+class Counting(Meter):
+    """Remembers how much it was."""
+
+    bytes = 0
+
+    def spent(self, pages: int) -> int:
+        self.bytes += (spent := super().spent(pages))
+        return spent
+
+
+def test_a_budget_is_kept_by_longer_intervals_and_then_by_fewer_readings(tmp_path: Path) -> None:
+    """Two days with a tenth of the bytes that would be written without a budget, whoever counts them."""
+    spent = {}
+    for budget in (10**9, 3_000_000, 400_000):
+        house = House(str(tmp_path / f"{budget}.db"), bytes_per_day=budget)
+        house.clock.set(WALL)
+        meter = house.history.meter = Counting(PAGE, tmp_path / "none")
+        house.history.store.db.execute("PRAGMA synchronous=OFF")
+        for at in range(17_280):
+            house.hub.publish("attic", {DEGREES: at / 4}, keeps=60)
+            if at % 100 == 0:
+                house.hub.publish("pump", {STATE: at % 200 == 0})
+            house.reactor.advance(10)
+            house.settle()
+            if at == 8640:
+                first = meter.bytes
+        facts = house.history.facts
+        spent[budget] = meter.bytes - first
+        assert facts["history_written"] == pytest.approx(spent[budget], rel=0.1)
+        assert len(house.values(name="pump.state")) == 173
+        temperatures = len(house.values())
+        if budget == 10**9:
+            assert (facts["history_commit"], facts["history_thinned"], temperatures) == (1.0, 0, 17_280)
+        else:
+            assert spent[budget] <= 1.15 * budget < spent[10**9] / 5  # an eighth may be left from the day before
+            assert facts["history_commit"] > 1 and temperatures + house.history.store.thinned == 17_280
+            assert facts["history_thinned"] > 0 and temperatures > 100
+            later = Question("attic.temperature", WALL + DAY, 2**33, limit=20_000)
+            times = [point.wall or 0 for point in house.reactor.result(house.history.ask(later)).points]
+            assert budget == 400_000 or max(map(sub, times[1:], times)) < 1200  # not all or nothing
+        house.close()
 
 
 def test_the_kernel_says_what_was_written_or_pages_are_counted(tmp_path: Path) -> None:
