@@ -108,15 +108,18 @@ class Jobs:
         self.decide()
 
     def decide(self) -> None:
-        """Which jobs of earlier boots are still to come?  That takes a time; until there is one, they wait."""
+        """When are jobs of earlier boots to be done?  That takes a time; until there is one, they wait.  Those of this
+        boot are so many seconds away, whatever the clock says."""
         now = self.clock.now()
         if now is None:
             return
         for job in list(self.waiting.values()):
-            if job.number not in self.calls:
-                when = self.clock.wall(job.boot, job.due) if job.wall is None else job.wall
-                if when is not None and when > now:
-                    self.arm(job, when - now)
+            if job.boot != self.clock.boot:
+                when, call = self.when(job), self.calls.pop(job.number, None)
+                if call is not None:
+                    call.cancel()
+                if when is not None and (when > now or call is not None):
+                    self.arm(job, max(when - now, 0.0))
                 else:
                     self.miss(job)
 
@@ -150,7 +153,8 @@ class Jobs:
 
     def when(self, job: Job) -> float | None:
         """Unix time of *job*, or None while nobody knows."""
-        return self.clock.wall(job.boot, job.due) if job.boot == self.clock.boot or job.wall is None else job.wall
+        known = self.clock.wall(job.boot, job.due)  # by what is known of that boot's clock today
+        return job.wall if known is None else known
 
     @property
     def full(self) -> bool:

@@ -172,6 +172,28 @@ def test_a_job_of_a_boot_that_learned_its_time_later(disk: Disk) -> None:
     assert Life(disk, 4, NOW + 600).states() == [(2, "missed")]  # boot 3 never learned the time
 
 
+def test_a_clock_that_was_wrong_when_the_job_was_given(life: Life, disk: Disk) -> None:
+    life.add(3600)
+    life.clock.set(NOW + 86_400)  # it is a day later than was thought
+    after = Life(disk, 2, NOW + 86_400 + 600, tuple(life.clock.segments[1]))
+    assert after.states() == [(1, "waiting")] and after.jobs.when(after.jobs.all()[0]) == NOW + 86_400 + 3600
+
+
+@pytest.mark.parametrize(("step", "left"), [(-600, 3600), (600, 2400), (7200, 0)])
+def test_a_step_of_the_clock_moves_a_job_of_an_earlier_boot(life: Life, disk: Disk, step: float, left: float) -> None:
+    life.add(3600)
+    after = Life(disk, 2, NOW + 600)
+    after.add(50, "set y 2")
+    after.clock.set(NOW + 600 + step)
+    after.time.advance(50)
+    assert [command for command, *_ in after.done][-1:] == ["set y 2"]  # seconds from now are seconds
+    if left:
+        after.time.advance(left - 51)
+        assert len(after.done) == 1
+        after.time.advance(1)
+    assert ("set x 1", "ann", "operator") in after.done and not after.told
+
+
 def test_numbers_are_not_given_twice(life: Life, disk: Disk) -> None:
     life.add(1)
     life.time.advance(1)
