@@ -25,6 +25,7 @@ from gateway.interfaces.query.text import Text
 
 CONNECTIONS = 10_000  # at once, and at most three quarters of what the process may open
 LARGE = 65536  # bytes of answers, after which others have their turn
+LONG = 0.005  # seconds, after which they have it, too
 LOOK = 60.0  # seconds between two looks at a client that has said its last word, and watches
 
 
@@ -118,6 +119,8 @@ class Port(Flow):
     def answer(self) -> None:
         """Answer a batch of what waits, in one write."""
         known, perform, queue = self.dialect.known, self.dialect.perform, self.queue
+        seconds = self.query.clock.seconds
+        until = seconds() + LONG
         out: list[bytes] = []
         size = 0
         later: Deferred[bytes] | None = None
@@ -135,7 +138,7 @@ class Port(Flow):
                     self.end(b"".join(out) + answer)
                     return
                 size += len(answer)
-                if size > LARGE:
+                if size > LARGE or seconds() > until:
                     out.append(answer)
                     break
             out.append(answer)

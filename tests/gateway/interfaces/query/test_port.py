@@ -19,9 +19,9 @@ from gateway.interfaces.query import port as module
 from gateway.interfaces.query import text
 from gateway.interfaces.query.text import LINE, Text
 from gateway.reading import Reading
-from tests.gateway.commands.house import TEMPERATURE, logged
+from tests.gateway.commands.house import TEMPERATURE, House, logged
 from tests.gateway.interfaces.query.conftest import Served
-from tests.gateway.interfaces.query.talk import said
+from tests.gateway.interfaces.query.talk import Talk, said
 
 NOW = "2026-11-20T17:00:00.000Z"
 HUMIDITY = f"attic.humidity 40.0 % {NOW} good"
@@ -392,6 +392,17 @@ def test_many_commands_at_once_let_others_have_their_turn(served: Served) -> Non
     served.turn(lambda: other.read() or busy.read().count(b"OK 7\n") > 4000)
     assert other.until(GET) == GET and busy.read().count(b"OK 7\n") < 4000
     served.turn(lambda: busy.read().count(b"OK 7\n") == 8000, 20)
+
+
+def test_slow_commands_let_others_have_their_turn_sooner() -> None:
+    house = House()
+    house.measure()
+    house.time.seconds = iter(range(10**6)).__next__  # type: ignore[method-assign]  # each look at the clock takes 1 s
+    talk = Talk(house)
+    talk.port.dataReceived(b"count\n" * 50)
+    assert talk.transport.value() == b"OK 2\n"
+    talk.turn()
+    assert talk.transport.value() == b"OK 2\n" * 50
 
 
 def test_quit_of_a_stalled_watcher_is_the_end(served: Served) -> None:
