@@ -1,8 +1,11 @@
 """What the kernel shows of devices in /sys, read and written by one thread: a 1-Wire sensor keeps a reader for 750 ms.
 
 A call that hangs in the kernel is its own device's trouble: it is left alone with its thread, and the others get a new
-one.  Nothing tells when a device comes to sysfs, inotify neither, so what is absent is looked for once a second.  That
-and the search by name touch the kernel's memory only, no hardware, and need no thread.
+one.  Its device keeps that thread until a call ends in time: a 1-Wire sensor that was pulled out holds up each reader
+for seconds, as long as the kernel believes in it.
+
+Nothing tells when a device comes to sysfs, inotify neither, so what is absent is looked for once a second.  That and
+the search by name touch the kernel's memory only, no hardware, and need no thread.
 """
 
 from __future__ import annotations
@@ -68,7 +71,7 @@ class Watched:
 
 
 class Thread(Queue):
-    """The thread, until a call hangs in it."""
+    """The thread for all; or the one of a device whose calls take too long."""
 
     def __init__(self, tree: Tree) -> None:
         super().__init__(tree.reactor, "sysfs", lambda: None, limit=QUEUE, timeout=tree.timeout)
@@ -81,8 +84,10 @@ class Thread(Queue):
             job.answer.errback(NoAnswer(f"{job.about} takes longer than {self.timeout:g} s"))
 
     def done(self, job: Job, result: bytes | Exception, seconds: float) -> None:
+        late = self.stuck
         super().done(job, result, seconds)
-        self.tree.returned(self, job)
+        if not late:
+            self.tree.returned(self, job)
 
 
 class Tree:
@@ -93,7 +98,7 @@ class Tree:
     def __init__(self, reactor: Any, root: str = "/sys", *, timeout: float = TIMEOUT) -> None:
         self.reactor, self.root, self.timeout = reactor, root, timeout
         self.thread = Thread(self)
-        self.hanging: dict[object, Thread] = {}  # by the folder whose call it is
+        self.apart: dict[object, Thread] = {}  # of folders whose calls took too long
         self.writing: dict[tuple[str, str], list[Deferred[bytes]]] = {}
         self.watched = list[Watched]()
         self.looking = LoopingCall(self.look)
@@ -104,9 +109,10 @@ class Tree:
         return Place(self, link, word)
 
     def enqueue(self, folder: str, about: str, call: Callable[[], bytes]) -> Deferred[bytes]:
-        if folder in self.hanging:
+        thread = self.apart.get(folder, self.thread)
+        if thread.stuck:
             return fail(NoAnswer(f"{folder}: a call hangs in the kernel"))
-        return self.thread.enqueue(folder, about, call)
+        return thread.enqueue(folder, about, call)
 
     def write(self, folder: str, path: str, text: str) -> Deferred[bytes]:
         """One that waits or is under way serves all who want the same."""
@@ -124,15 +130,18 @@ class Tree:
 
     def leave(self, thread: Thread, job: Job) -> None:
         """*job* hangs in *thread*.  The others go on without it."""
+        if thread is not self.thread:
+            return
         self.log.warn("sysfs: {about} hangs", about=job.about)
-        self.hanging[job.place] = thread
+        self.apart[job.place] = thread
         self.thread = Thread(self)
         self.thread.waiting, thread.waiting = thread.waiting, deque()
         self.thread.next()
 
     def returned(self, thread: Thread, job: Job) -> None:
+        """*job* ended in time."""
         if thread is not self.thread:
-            self.hanging.pop(job.place, None)
+            del self.apart[job.place]
             thread.close()
 
     def watch(self, link: Sysfs, word: str, appeared: Callable[[], None]) -> Callable[[], None]:
@@ -172,7 +181,7 @@ class Tree:
         self.watched.clear()
         if self.looking.running:
             self.looking.stop()
-        return DeferredList([self.thread.close(), *(thread.close() for thread in self.hanging.values())])
+        return DeferredList([self.thread.close(), *(thread.close() for thread in self.apart.values())])
 
 
 # Which folder

@@ -181,9 +181,17 @@ def test_a_call_that_hangs_is_its_own_devices_trouble(world: World, gate: thread
     assert "28-1: a call hangs in the kernel" in world.refused(NoAnswer, TEMP)
     assert world.told(TEMP, "28-2") == b"20\n" and not world.tree.stuck
     gate.set()
-    turn(world.reactor, lambda: not world.tree.hanging)
-    assert world.told(Read("slow")) == b"20\n"
+    turn(world.reactor, lambda: not world.tree.apart[str(world.root / "bus/w1/devices/28-1")].stuck)
+    gate.clear()
+    hangs, beside = world.ask(Read("slow")), world.ask(TEMP, "28-2")  # it does so again, and nobody waits
+    turn(world.reactor, lambda: beside)
+    assert beside == [b"20\n"] and not hangs
+    turn(world.reactor, lambda: hangs)
+    gate.set()
+    turn(world.reactor, lambda: not world.tree.apart[str(world.root / "bus/w1/devices/28-1")].stuck)
+    assert world.told(Read("slow")) == b"20\n" and not world.tree.apart
     turn(world.reactor, lambda: [thread.name for thread in threading.enumerate()].count("sysfs") == 1)
+    assert world.told(TEMP, "28-2") == b"20\n"
 
 
 def test_closing_waits_for_no_call_that_hangs(world: World, gate: threading.Event) -> None:
