@@ -34,7 +34,8 @@ def record(client: Client, device: str, minutes: float | None, live: bool, file:
         if file:
             out.close()
     if not count:
-        print(f"gateway: nothing went over the wire of {device} yet", file=sys.stderr)
+        when = "yet" if minutes is None else f"in the last {60 * minutes:g} s"
+        print(f"gateway: nothing went over the wire of {device} {when}", file=sys.stderr)
     elif file:
         print(f"{file}: {count} bytes; `gateway replay {shlex.quote(str(file))}` plays it", file=sys.stderr)
     return 0 if count else 1

@@ -84,7 +84,8 @@ def test_what_cannot_be_recorded(daemon: Daemon, tmp_path: Path) -> None:
         return said(tmp_path, "record", *words, "--port", daemon.port, status=1).stderr
 
     assert "attick: no such device" in refused("attick")
-    assert "nothing went over the wire of pump" in refused("pump")
+    assert "nothing went over the wire of pump yet" in refused("pump")
+    assert "of pump in the last 30 s" in refused("pump", "--minutes", "0.5")
     assert "No such file" in refused("attic", "-o", tmp_path / "none" / "it.rec")
 
 
