@@ -99,10 +99,8 @@ class Hardware:
         """Have *appeared* called when something is plugged in where *device* belongs, until the result is called."""
         if device.name in self.emulated:
             path = self.emulated[device.name].link
-        elif isinstance(device.where, SerialPort) and device.enabled:
-            path = device.where.path
-        elif isinstance(device.where, Lines) and device.enabled and not self.emulate:
-            path = device.where.lines[0][1]
+        elif device.enabled and not self.emulate and (own := plug(device)):
+            path = own
         elif self.modbus is not None and (line := self.modbus.path(device.name)) is not None:
             path, appeared = line, self.modbus.appeared(device.name, appeared)
         else:
@@ -204,6 +202,20 @@ class Hardware:
         if self.folder is not None:
             self.folder.cleanup()
         return self.buses.close()
+
+
+def plug(device: Device) -> str:
+    """The path that comes with *device*, or "" where another part of the hardware knows."""
+    match device.where:
+        case SerialPort(path=path):
+            return path
+        case Lines(lines=lines):
+            return lines[0][1]
+        case Bus(number=number):
+            return f"/dev/i2c-{number}"
+        case Select(number=number, line=line):
+            return f"/dev/spidev{number}.{line}"
+    return ""
 
 
 def closed(reason: str) -> Open:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from twisted.internet.task import Clock
 from drivers.api import NoAnswer, Operation, Read, SetLines, Transfer
 from gateway import catalog, config
 from gateway.buses import Buses
+from gateway.hardware import Hardware
 from gateway.transports.gpio import Wish
 
+HEADER = '[device.door]\ndriver = "button"\nline = "gpio:GPIO17"\n'
 POWER = '[bus."i2c:1"]\npower = "gpio:GPIO22"\noff = "2s"\n'
 TEXT = """\
 [device.attic]
@@ -192,3 +195,19 @@ def test_mistakes(text: str, told: str) -> None:
     with pytest.raises(config.ConfigError) as refused:
         parsed(text)
     assert any(told in str(problem) for problem in refused.value.problems), refused.value
+
+
+def test_what_comes_with_each_device_is_watched() -> None:
+    """Buses, too: an I2C adapter may hang on USB."""
+    watched = list[tuple[str, Any]]()
+    hardware: Any = Hardware(Clock(), False)
+    hardware.hotplug = SimpleNamespace(watch=lambda path, appeared: watched.append((path, appeared)))
+    port = '[device.office]\ndriver = "mhz19"\nport = "usb:1a86:7523"\n'
+    for device in parsed(TEXT + HEADER + port).devices:
+        hardware.watch(device, device.name)
+    assert watched == [
+        ("/dev/i2c-1", "attic"),
+        ("/dev/spidev0.1", "kiln"),
+        ("gpio:GPIO17", "door"),
+        ("usb:1a86:7523", "office"),
+    ]
