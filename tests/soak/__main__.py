@@ -17,8 +17,9 @@ from tests.soak.many import costs, many
 from tests.soak.past import past
 from tests.soak.reload import reload
 from tests.soak.replug import replug
+from tests.soak.share import share
 
-ROUNDS = {replug: 500, kill: 300, past: 200, clients: 5000, reload: 500, bus: 10_000, many: 100, costs: 100}
+ROUNDS = {replug: 500, kill: 300, past: 200, clients: 5000, reload: 500, bus: 10_000, share: 120, many: 100, costs: 100}
 
 
 def main() -> int:
