@@ -66,6 +66,7 @@ class Key:
 
 
 NUMBER = (float, int)
+SECONDS = {"ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 NAMES = {str: "text", dict: "table", int: "whole number", float: "number", bool: "true or false"}
 QUANTITY = {
     "unit": Key((str,), None),
@@ -104,6 +105,7 @@ ABOUT = {  # what every table may say
     "quantity": Key((dict,)),
     "vector": Key((list,), [], items=dict),
 }
+ASKED = {**ABOUT, "period": Key(NUMBER, span=(0.01, 86_400))}  # of a device that says nothing unless it is asked
 SERIAL = {
     "baud": Key((int,), 9600, span=(50, 4_000_000)),
     "parity": Key((str,), "N", ("N", "E", "O")),
@@ -174,9 +176,7 @@ def mistake(key: Key, value: Any) -> str:
     if type(value) not in key.types:
         wanted = "number" if key.types == NUMBER else " or ".join(NAMES.get(kind, kind.__name__) for kind in key.types)
         numeric = isinstance(value, str) and int in key.types and str not in key.types
-        plain = numeric and re.fullmatch(r"\s*([-+]?(?:0x[0-9A-Fa-f]+|[0-9.]+)) ?(s)?", value)
-        way = f": write {plain[1]}, without quotes" + ", in seconds" * bool(plain[2]) if plain else ""
-        return f"{value!r} is no {wanted}{way}"
+        return f"{value!r} is no {wanted}{unquoted(value) if numeric else ''}"
     if isinstance(value, float) and not isfinite(value):
         return f"{value} is no number"
     if isinstance(value, list) and not all(isinstance(item, key.items) for item in value):
@@ -185,6 +185,15 @@ def mistake(key: Key, value: Any) -> str:
         return f"{value} is not in {key.span[0]}..{key.span[1]}"
     if key.choices and value not in key.choices:
         return f"{value!r} is none of {', '.join(map(str, key.choices))}{nearest(str(value), map(str, key.choices))}"
+    return ""
+
+
+def unquoted(text: str) -> str:
+    """What to write in place of a number in quotes, or with its unit."""
+    if plain := re.fullmatch(r"\s*([-+]?(?:0x[0-9A-Fa-f]+|[0-9]+(?:\.[0-9]+)?))\s*", text):
+        return f": write {plain[1]}, without quotes"
+    if lasting := re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?) ?(ms|s|min|m|h|d)\s*", text):
+        return f": write {float(lasting[1]) * SECONDS[lasting[2]]:.10g}, without quotes, in seconds"
     return ""
 
 

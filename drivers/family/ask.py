@@ -13,7 +13,7 @@ from functools import partial
 
 from drivers.api import Driver, Serial
 from drivers.family import (
-    ABOUT,
+    ASKED,
     NUMBER,
     PORT,
     SETTABLE,
@@ -33,7 +33,7 @@ from drivers.family.setting import read_settings, set_right
 from drivers.family.text import Field
 
 TABLE = {
-    **ABOUT,
+    **ASKED,
     "family": Key((str,), ..., ("ask",)),
     "serial": Key((dict,), {}),
     "line": Key((dict,), {}),

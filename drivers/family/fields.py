@@ -70,12 +70,23 @@ def read_layout(top: Mapping[str, Any], places: Mapping[str, Key], locate: Locat
     for at, field in enumerate(fields):
         where = f"{'quantity' if field.quantity else 'field'}.{field.name}"
         for key, needed in (("value", field.formula), ("when", field.when)):
+            texts = {f.name for f in fields[:at] if worded_out(f)}
+            problems += [
+                (f"{where}.{key}", f"`{name}` is a text, and formulas have numbers only")
+                for name in sorted(texts & (needed.names if needed else frozenset()))
+            ]
             for name in sorted((needed.names if needed else frozenset()) - set(names[:at])):
                 later = (
                     " stands further down; put it before" if name in names else f" is no field{nearest(name, names)}"
                 )
                 problems.append((f"{where}.{key}", f"`{name}`{later}"))
     return Layout(fields)
+
+
+def worded_out(field: Field) -> bool:
+    """Whether *field* is a text that is no number."""
+    own = field.quantity
+    return bool(field.coding and field.coding.kind == "text" and not (own and own.kind in ("float", "int")))
 
 
 def read_field(

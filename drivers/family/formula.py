@@ -1,7 +1,8 @@
 """Formulas of tables: ``voltage * current``, ``sqrt(x * x + y * y)``, ``status == 3 and fault == 0``.
 
-Numbers, names, + - * / // %, & | >>, comparisons, and or not, and a few functions; nothing else, no power and no shift
-to the left, so that none takes long or makes a number without end.  What a formula gives is decided by its text alone.
+Numbers, names, + - * / // %, & | >>, comparisons, and or not, if else, and a few functions; nothing else, no power
+and no shift to the left, so that none takes long or makes a number without end.  What a formula gives is decided by its
+text alone.
 """
 
 from __future__ import annotations
@@ -81,6 +82,9 @@ def made(node: ast.AST, names: set[str]) -> Part:
         case ast.Compare(left=left, ops=[sign], comparators=[right]) if type(sign) in COMPARED:
             a, b, compare = made(left, names), made(right, names), COMPARED[type(sign)]
             return lambda scope: compare(a(scope), b(scope))
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            asked, yes, no = (made(each, names) for each in (test, body, orelse))
+            return lambda scope: yes(scope) if asked(scope) else no(scope)
         case ast.Call(func=ast.Name(id=name), args=[_, *_] as given, keywords=[]) if name in FUNCTIONS:
             parts, function = [made(each, names) for each in given], FUNCTIONS[name]
             return lambda scope: function(*(part(scope) for part in parts))

@@ -36,7 +36,7 @@ FRAME = {
     "start": Key((str,)),
     "end": Key((str,), ""),
     "length": Key((int, dict)),
-    "check": Key((dict,), None),
+    "check": Key((str, dict), None),
     "ask": Key((str,), ""),
     "timeout": Key(NUMBER, 1.0, span=(0.01, 60)),
 }
@@ -77,6 +77,8 @@ def driver(name: str, table: Table) -> Driver[Settings]:
     shape = read_shape(said, problems)
     layout = read_layout(top, AT, locate, problems)
     ask = hexed(said["ask"], "frame.ask", problems)
+    if ask and top["period"] == 0:
+        problems.append(("period", "is 0, but it says nothing unless it is asked: how many seconds between two times?"))
     init = read_init(top["init"], problems, talks=not said["ask"])
     start = take(top["emulator"], "emulator", {"start": Key((dict,), {})}, problems)["start"]
     vectors = [take(each, f"vector.{at}", VECTOR, problems) for at, each in enumerate(top["vector"])]
@@ -149,9 +151,9 @@ def read_shape(said: dict[str, Any], problems: Problems) -> Shape | None:
     return Shape(start, end, length, at, counted, plus, check) if len(problems) == before else None
 
 
-def read_check(said: Table, end: bytes, problems: Problems) -> Check | None:
+def read_check(said: Table | str, end: bytes, problems: Problems) -> Check | None:
     """Where nothing is said, the checksum stands right before the end and covers all before itself."""
-    taken = take(said, "frame.check", CHECK, problems)
+    taken = take({"kind": said} if isinstance(said, str) else said, "frame.check", CHECK, problems)
     if taken["kind"] is ...:
         return None
     kind = CHECKSUMS[taken["kind"]]

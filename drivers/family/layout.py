@@ -163,7 +163,8 @@ class Layout:
                 number = field.number(raws[field]) if field in raws else None
             if number is None:
                 continue
-            scope[field.name] = number
             if field.quantity:
-                sample[field.quantity] = field.value(number)
+                sample[field.quantity] = value = field.value(number)
+                number = value if isinstance(number, str) else number
+            scope[field.name] = number
         return sample

@@ -14,7 +14,7 @@ from typing import Any
 from drivers.api import DeviceError, Driver, Modbus, Operation, Request
 from drivers.codec.crc import crc16_modbus
 from drivers.codec.modbus import REGISTERS, Exchange, pdu, sealed
-from drivers.family import ABOUT, NUMBER, SERIAL, BadTable, Key, Problems, Table, about, take
+from drivers.family import ASKED, NUMBER, SERIAL, BadTable, Key, Problems, Table, about, take
 from drivers.family.fields import ORDERS, overlay, read_layout
 from drivers.family.layout import Field, Layout
 from drivers.family.proof import ERRORS, draw, hexed, judged, mute, named, talked
@@ -25,7 +25,7 @@ OPTIONAL = {"optional": Key((bool,), None)}  # some of these units have it
 
 
 TABLE = {
-    **ABOUT,
+    **ASKED,
     "family": Key((str,), ..., ("modbus",)),
     "modbus": Key((dict,), {}),
     "init": Key((list,), [], items=dict),
@@ -88,7 +88,11 @@ def driver(name: str, table: Table) -> Driver[Settings]:
         if SPACES[field.place[0]] > 2 and field.coding and field.coding.size % 2:
             where = f"{'quantity' if field.quantity else 'field'}.{field.name}.type"
             problems.append((where, "fills no whole registers, of 16 bits each; `bits` cuts a part out of one"))
-    init = tuple(request for at, each in enumerate(top["init"]) for request in read_init(each, f"init.{at}", problems))
+    init = tuple(
+        request
+        for at, each in enumerate(top["init"])
+        for request in read_init(each, line["write"], f"init.{at}", problems)
+    )
     start = take(top["emulator"], "emulator", {"start": Key((dict,), {})}, problems)["start"]
     vectors = [take(each, f"vector.{at}", VECTOR, problems) for at, each in enumerate(top["vector"])]
     if problems:
@@ -117,7 +121,7 @@ def driver(name: str, table: Table) -> Driver[Settings]:
     )
 
 
-def read_init(said: Table, where: str, problems: Problems) -> list[Request]:
+def read_init(said: Table, single: int, where: str, problems: Problems) -> list[Request]:
     """What is written when the unit starts."""
     taken = take(said, where, INIT, problems)
     there = [(space, taken[space]) for space in ("coil", "holding") if taken[space] is not None]
@@ -125,7 +129,8 @@ def read_init(said: Table, where: str, problems: Problems) -> list[Request]:
         problems.append((where, "needs a coil or a holding register, and the value to write"))
         return []
     space, address = there[0]
-    return [Request(5 if space == "coil" else 6, address, values=(0 if taken["value"] is ... else taken["value"],))]
+    function = 5 if space == "coil" else single
+    return [Request(function, address, values=(0 if taken["value"] is ... else taken["value"],))]  # type: ignore[arg-type]
 
 
 def proved(unit: Unit, vector: Mapping[str, Any], where: str, problems: Problems) -> Mapping[Field, bytes]:

@@ -22,13 +22,13 @@ from drivers.api import (
     Value,
 )
 from drivers.codec.checksums import CHECKSUMS
-from drivers.family import ABOUT, NUMBER, BadTable, Key, Problems, Table, about, take
+from drivers.family import ASKED, NUMBER, BadTable, Key, Problems, Table, about, take
 from drivers.family.chip import Chip, Emulator, Map, Outputs, Settings, Step, transferred
 from drivers.family.fields import overlay, read_layout
 from drivers.family.proof import ERRORS, draw, hexed, judged, mute, named, talked
 
 TABLE = {
-    **ABOUT,
+    **ASKED,
     "family": Key((str,), ..., ("registers",)),
     "i2c": Key((dict,)),
     "init": Key((list,), [], items=dict),
@@ -39,7 +39,7 @@ TABLE = {
 
 
 BUS = {
-    "addresses": Key((list,), items=int),
+    "addresses": Key((list, int), items=int),
     "check": Key((dict,), None),
     "latch": Key((str,), ""),  # what an output register holds at power-on, where reading it tells something else
 }
@@ -74,8 +74,9 @@ def driver(name: str, table: Table) -> Driver[Settings]:
     problems: Problems = []
     top = take(table, "", TABLE, problems)
     bus = take({} if top["i2c"] is ... else top["i2c"], "i2c", BUS, problems)
-    addresses = () if bus["addresses"] is ... else tuple(bus["addresses"])
-    if not addresses or not all(0x03 <= address <= 0x77 for address in addresses):
+    listed = bus["addresses"]
+    addresses = () if listed is ... else (listed,) if isinstance(listed, int) else tuple(listed)
+    if listed is not ... and not (addresses and all(0x03 <= address <= 0x77 for address in addresses)):
         problems.append(("i2c.addresses", "is a list of addresses from 0x03 to 0x77, the usual one first"))
     layout = read_layout(top, PLACES, locate, problems)
     init = tuple(read_step(each, f"init.{at}", INIT, problems) for at, each in enumerate(top["init"]))

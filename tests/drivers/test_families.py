@@ -158,7 +158,7 @@ def test_registers_are_set_and_other_bits_stay() -> None:
     row = made(SET)
     unit: Any = row.device(row.settings())
     wanted, mode, energy = row.quantities
-    assert follow(unit.start(), [(Request(6, 9, values=(1,)), b"")]) == ""
+    assert follow(unit.start(), [(Request(16, 9, values=(1,)), b"")]) == ""
     assert follow(unit.write(wanted, 7.5), [(Request(16, 0, values=(75,)), b"")]) == {wanted: 7.5}
     script = [(Request(3, 1), b"\xff\xff"), (Request(16, 1, values=(0xFFCF,)), b"")]
     assert follow(unit.write(mode, "night"), script) == {mode: "night"}
@@ -169,6 +169,7 @@ def test_registers_are_set_and_other_bits_stay() -> None:
         assert meet(unit.measure(), emulator)[each] == value
     single = made(SET.replace("write = 16", "write = 6"))
     assert next(opened(single).write(single.quantities[0], 7.5)) == Request(6, 0, values=(75,))
+    assert next(opened(single).start()) == Request(6, 9, values=(1,))
 
 
 VARIANT = """
@@ -226,6 +227,9 @@ def test_what_not_all_units_have_is_asked_apart_and_may_be_refused() -> None:
             "emulator.start.voltge: is no quantity of this table; did",
         ),
         (("voltage = 230.2\n", "voltage = 999\n"), "emulator.start.voltage: voltage 999 V not in 0..300"),
+        (("period = 10", "period = 0"), "period: 0 is not in 0.01..86400"),  # nobody would ever ask it
+        (("period = 10", 'period = "2 min"'), "period: '2 min' is no number: write 120, without quotes, in seconds"),
+        (("period = 10", 'period = "0x10s"'), "period: '0x10s' is no number"),
         (("baud = 2400", "baud = 2"), "modbus.baud: 2 is not in 50..4000000"),
         (("0x001E = ", "zz = "), "vector.1.input.zz: is no address, such as 0x0010"),
         (("3F00 0000", "3F00 00"), "vector.1: gives"),
@@ -338,6 +342,9 @@ def test_a_sensor_that_is_asked() -> None:
         (("length = 10", 'length = { at = 2, type = "int8" }'), "frame.length.type: 'int8' is no length"),
         (('"sum8"', '"sum9"'), "frame.check.kind: 'sum9' is none of sum8"),
         (('"sum8"', '"xor8"'), "vector.0: gives BadFrame: checksum 1d in place of"),
+        (('{ kind = "sum8", from = 2 }', '"sum8"'), "vector.0: gives BadFrame: checksum 1d in place of"),
+        (('{ kind = "sum8", from = 2 }', '"sum"'), "frame.check.kind: 'sum' is none of sum8"),
+        (("[frame]", '[[init]]\nwrite = "00"\nwait = "50ms"\n[frame]'), "wait: '50ms' is no number: write 0.05, w"),
         (("from = 2", "frm = 2"), "frame.check.frm: unknown key; did you mean 'from'?"),
         (('end = "AB"', 'end = "AC"'), "vector.0: gives BadFrame: no end ac"),
         (("at = 4", ""), "quantity.pm10.at: is missing"),
@@ -347,6 +354,12 @@ def test_a_sensor_that_is_asked() -> None:
 )
 def test_a_mistake_about_a_frame_is_told(change: tuple[str, str], told: str) -> None:
     assert any(told in line for line in wrong("sds011", change)), wrong("sds011", change)
+
+
+def test_what_has_to_be_asked_has_a_period() -> None:
+    assert any("period: is 0, but it says nothing" in line for line in wrong("s8", ("period = 10", "period = 0")))
+    talks = said("sds011").replace("period = 1", "period = 0")
+    assert made(talks).period == 0, "what talks may do so when it likes"
 
 
 # registers
@@ -425,6 +438,10 @@ def test_words_with_their_checksums() -> None:
     ("change", "told"),
     [
         (("addresses = [0x18,", "addresses = [0x99,"), "i2c.addresses: is a list of addresses from 0x03 to 0x77"),
+        (
+            ("addresses = [0x18, 0x19, 0x1A, 0x1B, 0x1C, 0x1D, 0x1E, 0x1F]", "addresses = 0x99"),
+            "i2c.addresses: is a list",
+        ),
         (("register = 0x05", "register = 0x105"), "quantity.temperature.register: 261 is more than a byte"),
         (("register = 0x05", "rgister = 0x05"), "quantity.temperature.rgister: unknown key; did you mean 'register'?"),
         (('expect = "00 54"', ""), "init.0: `read` needs `expect`"),

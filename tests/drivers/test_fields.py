@@ -126,6 +126,7 @@ B = '[quantity.b]\nunit = ""\nlow = 0\nhigh = 99\n'
         ("[quantity.w]\nat = 1\nvalues = { 0 = 'off', 255 = 'on' }\n", "AA FF", {"w": True}),
         ("[quantity.t]\nat = 1\ntype = 'text3'\nkind = 'text'\n", "AA 4F 4B 20", {"t": "OK"}),
         (B + "at = 1\ntype = 'text4'\nscale = 0.1\n", "AA 20 31 32 35", {"b": 12.5}),
+        (A + "type = 'text2'\n" + B + "value = 'a + 1 if a > 5 else 0'\n", "AA 31 32", {"a": 12, "b": 13}),
         ("[quantity.count]\nat = 1\nscale = 0.5\n", "AA 04", {"count": 2}),
     ],
 )
@@ -182,6 +183,13 @@ def test_a_mistake_is_told(fields: str, told: str) -> None:
     problems: Problems = []
     read_layout({"field": {}, **tomllib.loads(A + B + "at = 2\n" + fields)}, AT, locate, problems)
     assert any(told in f"{key}: {reason}" for key, reason in problems), problems
+
+
+def test_a_formula_has_no_texts() -> None:
+    problems: Problems = []
+    text = "[field.t]\nat = 1\ntype = 'text2'\n"  # times a billion it would fill the memory
+    read_layout({"field": {}, **tomllib.loads(text + B + "value = 't * 1000000000'\n")}, AT, locate, problems)
+    assert problems == [("quantity.b.value", "`t` is a text, and formulas have numbers only")]
 
 
 def test_what_is_derived_stands_behind_what_it_is_derived_from() -> None:
