@@ -249,7 +249,11 @@ def from_table(name: str, text: str, file: str) -> Driver[Any]:
     table = page.table.raw
     family = table.get("family")
     if not isinstance(family, str) or family not in FAMILIES:
-        reason = f"{family!r} is none of {', '.join(FAMILIES)}{nearest(family, FAMILIES)}" if family else f"is missing: one of {', '.join(FAMILIES)}"
+        reason = (
+            f"{family!r} is none of {', '.join(FAMILIES)}{nearest(family, FAMILIES)}"
+            if family
+            else f"is missing: one of {', '.join(FAMILIES)}"
+        )
         raise ConfigError((Problem(file, page.lines.of(("family",)), "family", reason),))
     try:
         row: Driver[Any] = import_module(FAMILIES[family]).driver(name, table)

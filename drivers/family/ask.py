@@ -28,8 +28,8 @@ from drivers.family import (
 from drivers.family.dialect import Asked, Dialect, Emulator, Outputs, Settings, heard
 from drivers.family.line import declared, read_fields
 from drivers.family.opening import read_init
-from drivers.family.proof import ERRORS, judged, mute, named
-from drivers.family.setting import read_settings, set_right
+from drivers.family.proof import ERRORS, judged, mute, named, set_right
+from drivers.family.setting import read_settings
 from drivers.family.text import Field
 
 TABLE = {
@@ -92,7 +92,8 @@ def driver(name: str, table: Table) -> Driver[Settings]:
     make = partial(Outputs if settings else Asked, dialect)
     for at, vector in enumerate(vectors):
         if vector["set"]:
-            problems += set_right(Outputs(dialect).write, settings, vector, f"vector.{at}", line["end"])
+            wanted = f"{vector['ask']}{line['end']}".encode()
+            problems += set_right(Outputs(dialect).write, settings, vector, f"vector.{at}", wanted, repr)
             continue
         decode = partial(
             lambda vector: named(dialect.sample({vector["ask"]: vector["answer"].encode() + dialect.answer_end})),

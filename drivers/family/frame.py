@@ -16,10 +16,11 @@ from typing import Any
 from drivers.api import Device, DeviceError, Driver, Serial
 from drivers.codec.checksums import CHECKSUMS
 from drivers.family import ABOUT, NUMBER, PORT, BadTable, Key, Problems, Table, about, take
+from drivers.family.command import AskedOutputs, Obeying, Obeys, TalkingOutputs, read_commands
 from drivers.family.fields import overlay, read_coding, read_layout
-from drivers.family.framed import LONGEST, Asked, Check, Emulator, Settings, Shape, Talker
+from drivers.family.framed import LONGEST, Asked, Check, Settings, Shape, Talker
 from drivers.family.opening import read_init
-from drivers.family.proof import ERRORS, draw, hexed, judged, named
+from drivers.family.proof import ERRORS, draw, hexed, judged, named, set_right
 
 TABLE = {
     **ABOUT,
@@ -62,10 +63,16 @@ CHECK = {
 }
 
 
-AT = {"at": Key((int,), None, span=(0, LONGEST))}
+AT = {"at": Key((int,), None, span=(0, LONGEST)), "set": Key((str,), None), "done": Key((str,), None)}
 
 
-VECTOR = {"hex": Key((str,)), "gives": Key((dict,), {}), "error": Key((str,), "", ERRORS)}
+VECTOR = {
+    "hex": Key((str,), None),
+    "set": Key((dict,), {}),
+    "ask": Key((str,), ""),
+    "gives": Key((dict,), {}),
+    "error": Key((str,), "", ERRORS),
+}
 
 
 def driver(name: str, table: Table) -> Driver[Settings]:
@@ -81,8 +88,11 @@ def driver(name: str, table: Table) -> Driver[Settings]:
         problems.append(("period", "is 0, but it says nothing unless it is asked: how many seconds between two times?"))
     init = read_init(top["init"], problems, talks=not said["ask"])
     start = take(top["emulator"], "emulator", {"start": Key((dict,), {})}, problems)["start"]
-    vectors = [take(each, f"vector.{at}", VECTOR, problems) for at, each in enumerate(top["vector"])]
-    if not any(not vector["error"] for vector in vectors):
+    commands = read_commands(top["quantity"], layout, shape.check if shape else None, problems)
+    vectors = [(f"vector.{at}", take(each, f"vector.{at}", VECTOR, problems)) for at, each in enumerate(top["vector"])]
+    shown = [(where, vector) for where, vector in vectors if not vector["set"]]
+    problems += [(f"{where}.hex", "is missing") for where, vector in shown if vector["hex"] is None]
+    if not any(not vector["error"] for _, vector in shown):
         problems.append(("vector", "a frame table shows at least one good frame, which the emulator sends, too"))
     if shape and shape.length:
         for field in layout.read:
@@ -92,19 +102,26 @@ def driver(name: str, table: Table) -> Driver[Settings]:
     if problems or shape is None:
         raise BadTable(problems)
     overlay(layout, start, "emulator.start", problems)
-    frames = [hexed(vector["hex"], f"vector.{at}.hex", problems) for at, vector in enumerate(vectors)]
-    for at, (vector, frame) in enumerate(zip(vectors, frames, strict=True)):
+    frames = [hexed(vector["hex"], f"{where}.hex", problems) for where, vector in shown]
+    for (where, vector), frame in zip(shown, frames, strict=True):
         decode = partial(lambda frame: named(shape.sample(layout, frame)), frame)
-        problems += judged(f"vector.{at}", vector, decode, partial(draw, frame, layout.read, marks=shape.marks(frame)))
+        problems += judged(where, vector, decode, partial(draw, frame, layout.read, marks=shape.marks(frame)))
+    for where, vector in (each for each in vectors if each not in shown):
+        wanted = hexed(vector["ask"], f"{where}.ask", problems)
+        problems += set_right(Obeys(commands, 1.0, not ask).write, commands, vector, where, wanted, spaced)
     if problems:
         raise BadTable(problems)
-    base = next(frame for vector, frame in zip(vectors, frames, strict=True) if not vector["error"])
-    emulator = partial(Emulator, shape, layout, init, base, start, ask, float(top["period"]) or 5.0)
-    talker, asked = (
-        partial(Talker, shape, layout, init),
-        partial(Asked, shape, layout, init, ask, float(said["timeout"])),
-    )
-    make: Callable[[], Device] = asked if ask else talker
+    base = next(frame for (_, vector), frame in zip(shown, frames, strict=True) if not vector["error"])
+    timeout = float(said["timeout"])
+    own = tuple(commands.values())
+    emulator = partial(Obeying, shape, layout, init, base, start, ask, float(top["period"]) or 5.0, own)
+    make: Callable[[], Device] = partial(Talker, shape, layout, init)
+    if commands:
+        make = partial(TalkingOutputs, shape, layout, init, commands, timeout)
+    if ask:
+        make = partial(Asked, shape, layout, init, ask, timeout)
+    if ask and commands:
+        make = partial(AskedOutputs, shape, layout, init, ask, timeout, commands)
     try:
         shape.sample(layout, emulator().frame())
     except DeviceError as error:
@@ -122,11 +139,17 @@ def driver(name: str, table: Table) -> Driver[Settings]:
     )
 
 
+def spaced(raw: bytes) -> str:
+    return raw.hex(" ")
+
+
 def locate(said: dict[str, Any], where: str, problems: Problems) -> tuple[Any, int, str]:
     if said["at"] is None and not any(key == f"{where}.at" for key, _ in problems):
         problems.append((f"{where}.at", "is missing: the number of its first byte, from 0; or `value`, a formula"))
     if said.get("writable"):
-        problems.append((f"{where}.writable", "is not for frames"))
+        problems.append((f"{where}.writable", "is not for frames: `set` is what sets it"))
+    if said["set"] and "unit" not in said:
+        problems.append((f"{where}.set", "is for quantities: nobody sees a field"))
     return None, said["at"] or 0, "uint8"
 
 

@@ -30,8 +30,8 @@ from drivers.family import (
 )
 from drivers.family.formula import Formula, formula
 from drivers.family.opening import read_init
-from drivers.family.proof import same
-from drivers.family.setting import read_settings, set_right
+from drivers.family.proof import same, set_right
+from drivers.family.setting import read_settings
 from drivers.family.text import SLOT, Columns, Derived, Emulator, Field, Line, Parse, json_object, matched, pairs
 from drivers.family.told import Hearing, Switched, Told
 
@@ -108,7 +108,8 @@ def driver(name: str, table: Table) -> Driver[Settings]:
     for at, vector in enumerate(vectors):
         if vector["set"]:
             talk = Switched(make(), (), settings, end, 1.0)
-            problems += set_right(talk.write, settings, vector, f"vector.{at}", end)
+            wanted = f"{vector['ask']}{end}".encode()
+            problems += set_right(talk.write, settings, vector, f"vector.{at}", wanted, repr)
     problems += disproved(make, vectors) or mute(make(), speaker(), own)
     if problems:
         raise BadTable(problems)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from math import isclose
 from typing import Any, TypeAlias
 
-from drivers.api import BadFrame, DeviceError, NoAnswer, Operation, R, Sample, Sleep, Talk, Value
-from drivers.family import Problems
+from drivers.api import Ask, BadFrame, DeviceError, NoAnswer, Operation, Quantity, R, Sample, Sleep, Talk, Value
+from drivers.family import Problems, nearest
 from drivers.family.layout import Field
 
 Mark: TypeAlias = tuple[int, int, str]  # the first byte, how many, and what to say of them
@@ -19,7 +19,7 @@ def hexed(text: Any, where: str, problems: Problems) -> bytes:
     """The bytes written in hexadecimal, with spaces wherever one likes, or as a program has them: ``0x01, 0x04``."""
     try:
         words = text.replace(",", " ").split()
-        return bytes.fromhex("".join(word[2:].zfill(2) if word[:2] == "0x" else word for word in words))
+        return bytes.fromhex("".join(word[2:].zfill(2) if word[:2] == "0x" != word else word for word in words))
     except (ValueError, AttributeError):
         problems.append((where, f'{text!r} are no bytes in hexadecimal, such as "01 04 43 66"'))
         return b""
@@ -112,3 +112,29 @@ def mute(talk: Callable[[], Talk[Sample]], answer: Callable[[Operation], bytes])
     except (BadFrame, NoAnswer, DeviceError) as error:
         return [("emulator", f"{type(error).__name__}: {error}")]
     return []
+
+
+def set_right(
+    write: Callable[[Quantity, Value], Talk[Sample]],
+    settable: Iterable[Quantity],
+    vector: Mapping[str, Any],
+    where: str,
+    wanted: bytes,
+    shown: Callable[[bytes], str],
+) -> Problems:
+    """What is wrong where setting what a vector's ``set`` says does not send *wanted* on a serial line."""
+    problems: Problems = []
+    names = {quantity.name: quantity for quantity in settable}
+    for name, value in vector["set"].items():
+        if name not in names:
+            problems.append((f"{where}.set.{name}", f"cannot be set{nearest(name, names)}"))
+            continue
+        try:
+            asked: Operation = next(write(names[name], names[name].check(value)))  # type: ignore[assignment]
+        except DeviceError as error:
+            problems.append((f"{where}.set.{name}", str(error)))
+            continue
+        assert isinstance(asked, Ask)
+        if asked.write != wanted:
+            problems.append((f"{where}.ask", f"setting {name} sends {shown(asked.write)}"))
+    return problems

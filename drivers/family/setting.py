@@ -6,12 +6,11 @@ VSET1:{value:05.2f}        12.5 V is sent as VSET1:12.50
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from drivers.api import Ask, BadValue, DeviceError, Operation, Quantity, Sample, Talk, Value
-from drivers.family import Problems, Table, inverse, nearest
+from drivers.api import BadValue, Quantity, Value
+from drivers.family import Problems, Table, inverse
 from drivers.family.text import Field
 
 VALUE = re.compile(r"\{value(?::(0?[0-9]{0,2}(?:\.[0-9]{1,2})?[fde]))?\}")
@@ -74,28 +73,3 @@ def read_settings(fields: Mapping[str, Field], spoken: Table, problems: Problems
                 problems.append((f"{where}.set", "has a number's form, and this is no number: {value}"))
             settings[field.quantity] = Setting(field, command, str(done or ""))
     return settings
-
-
-def set_right(
-    write: Callable[[Quantity, Value], Talk[Sample]],
-    settings: Mapping[Quantity, Setting],
-    vector: Mapping[str, Any],
-    where: str,
-    end: str,
-) -> Problems:
-    """What is wrong where setting what a vector's ``set`` says does not send its ``ask``."""
-    problems: Problems = []
-    names = {quantity.name: quantity for quantity in settings}
-    for name, value in vector["set"].items():
-        if name not in names:
-            problems.append((f"{where}.set.{name}", f"cannot be set{nearest(name, names)}"))
-            continue
-        try:
-            asked: Operation = next(write(names[name], names[name].check(value)))  # type: ignore[assignment]
-        except DeviceError as error:
-            problems.append((f"{where}.set.{name}", str(error)))
-            continue
-        assert isinstance(asked, Ask)
-        if asked.write != f"{vector['ask']}{end}".encode():
-            problems.append((f"{where}.ask", f"setting {name} sends {asked.write.decode()!r}"))
-    return problems

@@ -7,7 +7,7 @@ import copy
 import importlib
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -362,6 +362,93 @@ def test_what_has_to_be_asked_has_a_period() -> None:
     assert made(talks).period == 0, "what talks may do so when it likes"
 
 
+FAN = """
+family = "frame"
+title = "A fan that talks"
+documentation = "x"
+period = 1
+[frame]
+start = "A5 01"
+end = "5A"
+length = 8
+check = { kind = "sum8", from = 1 }
+[quantity.turns_wanted]
+at = 2
+type = "uint16"
+order = "little"
+unit = "1/min"
+low = 0
+high = 3000
+set = "A5 02 {value} 00 {check} 5A"
+done = "A5 82 00"
+[quantity.fault]
+at = 4
+values = { 0 = "none", 1 = "stuck" }
+[quantity.state]
+at = 5
+set = "A5 03 {value}"
+[[vector]]
+hex = "A5 01 E8 03 00 01 ED 5A"
+gives = { turns_wanted = 1000, fault = "none", state = true }
+[[vector]]
+set = { turns_wanted = 1200 }
+ask = "A5 02 B0 04 00 B6 5A"
+[[vector]]
+set = { state = false }
+ask = "A5 03 00"
+"""
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_frame_sets_what_can_be_set(asked: bool) -> None:
+    row = made(FAN.replace("[frame]", '[frame]\nask = "A5 00"' if asked else "[frame]"))
+    fan, emulator = opened(row), cast(Any, row.emulator())
+    speed, fault, state = row.quantities
+    assert (speed.writable, fault.writable, state.writable) == (True, False, True)
+    assert meet(fan.write(speed, 1200), emulator) == {speed: 1200}
+    if asked:  # that is only silent then; one that talks has its bytes heard meanwhile
+        assert meet(fan.write(state, False), emulator) == {state: False}
+        assert meet(fan.measure(), emulator) == {speed: 1200, fault: "none", state: False}
+    else:
+        with pytest.raises(BadFrame):
+            next(fan.write(state, False)).frame(b"\xa5")
+        emulator.receive(b"\xa5\x03\0")
+        (sample,) = fan.feed(emulator.tick(1.0))
+        assert sample == {speed: 1200, fault: "none", state: False}
+    talk = fan.write(speed, 1)
+    with pytest.raises(BadFrame):
+        next(talk).frame(b"\xa5\x83")
+    for wrong, value in ((fault, "stuck"), (speed, 70_000)):
+        with pytest.raises(BadValue):
+            next(fan.write(wrong, value))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            ("A5 02 B0 04 00 B6 5A", "A5 02 B0 04 00 B7 5A"),
+            "vector.1.ask: setting turns_wanted sends a5 02 b0 04 00 b6 5a",
+        ),
+        (('"A5 03 {value}"', '"A5 03"'), "quantity.state.set: holds {value} once, and behind it {check} or not"),
+        (('"A5 03 {value}"', '"A5 03 {check} {value}"'), "quantity.state.set: holds {value} once"),
+        (('"A5 03 {value}"', '"A5 0x {value}"'), "quantity.state.set: 'A5 0x ' are no bytes in hexadecimal"),
+        (('"A5 03 {value}"', '"{value}"'), "quantity.state.set: has nothing before {value}"),
+        (('set = "A5 02 {value} 00 {check} 5A"\n', ""), "quantity.turns_wanted.done: belongs to `set`"),
+        (("check = {", "# check = {"), "quantity.turns_wanted.set: has a {check}, and [frame] says none"),
+        (("set = { state = false }", "set = { fault = 'none' }"), "vector.2.set.fault: cannot be set"),
+        (("set = { state = false }", ""), "vector.2.hex: is missing"),
+        (("[quantity.fault]", "[field.fault]\nset = 'A5 {value}'"), "field.fault.set: is for quantities"),
+    ],
+)
+def test_a_mistake_about_setting_by_a_frame_is_told(change: tuple[str, str], told: str) -> None:
+    made(FAN)  # or the rest proves nothing
+    assert change[0] in FAN
+    with pytest.raises(BadTable) as caught:
+        made(FAN.replace(*change, 1))
+    assert told in str(caught.value)
+
+
 # registers
 
 
@@ -548,7 +635,7 @@ def test_a_supply_is_set_and_its_power_derived() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (('ask = "V0500"', 'ask = "V500"'), "vector.2.ask: setting voltage sends 'V0500\\r'"),
+        (('ask = "V0500"', 'ask = "V500"'), "vector.2.ask: setting voltage sends b'V0500\\r'"),
         (("{ voltage = 5 }", "{ current = 5 }"), "vector.2.set.current: cannot be set"),
         (('set = "{value}"', 'set = "RUN"'), "quantity.state.set: holds no {value}"),
         (

@@ -461,7 +461,7 @@ def test_what_it_says_meanwhile_is_no_answer() -> None:
     [
         ("VALVE {value:03d}", "VALVE", "quantity.valve.set: holds no {value}, such as"),
         ("VALVE {value:03d}", "VALVE {value:x}", "quantity.valve.set: holds no {value}, such as"),
-        ("VALVE {value:03d}", "VALVE {value}", "vector.1.ask: setting valve sends 'VALVE 7\\n'"),
+        ("VALVE {value:03d}", "VALVE {value}", "vector.1.ask: setting valve sends b'VALVE 7\\n'"),
         ("PUMP {value}", "PUMP {value:d}", "quantity.state.set: has a number's form, and this is no number"),
         ('set = "VALVE {value:03d}"', "", "quantity.valve.done: belongs to `set`"),
         ("set = { valve = 7 }", "set = { vlave = 7 }", "vector.1.set.vlave: cannot be set; did you mean 'valve'?"),
