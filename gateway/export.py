@@ -7,12 +7,14 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from gateway.client import Client, GatewayError
 
 COLUMNS = ("name", "time", "value", "unit", "quality", "boot", "seq", "monotonic", "kind", "digits")
+ALL = "3650d count"
 WIDE = 30  # characters of the bar
 TAIL = 65_536  # bytes in which the last whole line of a file is
 
@@ -30,37 +32,45 @@ def export(client: Client, pattern: str, start: str, end: str, form: str, path: 
             file.close()
 
 
-def write(client: Client, pattern: str, start: str, end: str, form: str, file: TextIO, last: Any) -> int:
+def write(client: Client, pattern: str, start: str, end: str, form: str, file: TextIO, last: Last | None) -> int:
     client.ask("json on")
-    counts: dict[str, int] = {}
-    for row in rows(client, pattern, start, f"{end} 3650d count"):
-        counts[row["name"]] = counts.get(row["name"], 0) + row["value"]
-    names = sorted(name for name in counts if last is None or name >= last["name"])
     table = csv.DictWriter(file, COLUMNS, lineterminator="\n") if form == "csv" else None
     if table is not None and (file is sys.stdout or not file.tell()):
         table.writeheader()
-    count, bar = 0, Bar(sum(counts[name] for name in names))
-    for name in names:
-        since = last["time"] if last is not None and name == last["name"] and last["time"] else start
-        for row in rows(client, name, since, end):
-            if last is None or name != last["name"] or (row["boot"], row["seq"]) > (last["boot"], last["seq"]):
-                if table is not None:
-                    table.writerow({key: row[key] for key in COLUMNS})
-                else:
-                    file.write(json.dumps(row, ensure_ascii=False) + "\n")
-                count += 1
-                bar.show(name, count)
+    count, bar = 0, Bar(client, pattern, start, end, last)
+    for row in rows(client, f"{pattern} {start} {end}{last.behind if last else ''}"):
+        if table is not None:
+            table.writerow({key: row[key] for key in COLUMNS})
+        else:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        count += 1
+        bar.show(row["name"], count)
     bar.end(count)
     return count
 
 
-def rows(client: Client, name: str, start: str, end: str) -> Iterator[dict[str, Any]]:
-    """Every reading of *name*, as the gateway sends them page by page."""
-    for line in client.say(f"range {name} {start} {end}"):
+def rows(client: Client, words: str) -> Iterator[dict[str, Any]]:
+    """Every reading that is asked for, as the gateway sends them page by page."""
+    for line in client.say(f"range {words}"):
         yield json.loads(line)
 
 
-def left_off(path: Path, form: str) -> dict[str, Any] | None:
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The last reading of a file."""
+
+    name: str
+    time: str  # empty where that was not known
+    boot: int
+    ms: int
+    seq: int
+
+    @property
+    def behind(self) -> str:
+        return f" after={self.name}@{self.boot}-{self.ms}-{self.seq}"
+
+
+def left_off(path: Path, form: str) -> Last | None:
     """The last whole row of the file at *path*; a torn one behind it is taken away.  Raises GatewayError when it is
     not what ``export`` writes."""
     with path.open("rb+") as file:
@@ -77,25 +87,31 @@ def left_off(path: Path, form: str) -> dict[str, Any] | None:
             row = json.loads(lines[-1])
         else:
             row = dict(zip(COLUMNS, next(csv.reader([lines[-1]])), strict=True))
-        return {"name": row["name"], "time": row["time"] or None, "boot": int(row["boot"]), "seq": int(row["seq"])}
+        ms = round(float(row["monotonic"]) * 1000)
+        return Last(str(row["name"]), row["time"] or "", int(row["boot"]), ms, int(row["seq"]))
     except (ValueError, KeyError, TypeError, StopIteration) as error:
         raise GatewayError(f"{path}: its last line is no reading as `export` writes it: {error}") from None
 
 
 class Bar:
-    """How far it is, on a terminal."""
+    """How far it is, on a terminal.  How many there are is asked for beforehand: a boot without a time is not counted,
+    and what comes meanwhile is not either."""
 
-    def __init__(self, most: int) -> None:
-        self.most, self.on = max(1, most), sys.stderr.isatty()
-        self.due = 0.0
+    def __init__(self, client: Client, pattern: str, start: str, end: str, last: Last | None) -> None:
+        self.on, self.due, self.most = sys.stderr.isatty(), 0.0, 0
+        if self.on:
+            for row in rows(client, f"{pattern} {start} {end} {ALL}"):
+                self.most += row["value"] if last is None or row["name"] > last.name else 0
+            if last is not None:
+                since = last.time or start
+                self.most += sum(row["value"] for row in rows(client, f"{last.name} {since} {end} {ALL}"))
 
     def show(self, name: str, count: int) -> None:
         if self.on and time.monotonic() > self.due:
             self.due = time.monotonic() + 0.1
-            bar = "#" * min(WIDE, WIDE * count // self.most)
-            print(
-                f"\r\033[K[{bar:<{WIDE}}] {count} of {self.most} readings, {name}", end="", file=sys.stderr, flush=True
-            )
+            most = max(count, self.most)
+            bar = "#" * (WIDE * count // most)
+            print(f"\r\033[K[{bar:<{WIDE}}] {count} of {most} readings, {name}", end="", file=sys.stderr, flush=True)
 
     def end(self, count: int) -> None:
         if self.on:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred, fail, succeed
 
 from gateway.clock import iso
-from gateway.commands.grammar import GLOB, Answer, CommandError, Data, Row, nearest, number
+from gateway.commands.grammar import GLOB, Answer, CommandError, Data, Row, clip, nearest, number
 from gateway.commands.points import Told, told
 from gateway.commands.times import END, Span, spanned
 from gateway.history.question import Aggregate, Deed, Event, Page, Place, Question
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 WORDLY = (None, "first", "last", "count")  # what texts have
 PAGE = 500  # rows of an answer that are in memory at once
+BEHIND = "after="
+PLACE = re.compile(r"(\S+)@(\d{1,18})-(\d{1,18})-(\d{1,18})", re.ASCII)
 DEEDS, MOST = 20, 1000  # writes that ``audit`` shows, and shows at most
 
 
@@ -75,10 +78,21 @@ class Forgetful:
 
 
 def do_range(me: Session, name: str, *words: str) -> Deferred[Answer]:
-    span = spanned(words, me.hub.clock)
+    behind = words[-1].removeprefix(BEHIND) if words[-1].startswith(BEHIND) else ""
+    span = spanned(words[:-1] if behind else words, me.hub.clock)
     pattern = me.full(name)
     several = bool(GLOB.intersection(pattern))
-    return Reel(me, series(me, pattern, span) if several else [single(me, pattern)], span, several).next()
+    reel = Reel(me, series(me, pattern, span) if several else [single(me, pattern)], span, several)
+    if behind:
+        reel.go_on(*place(behind))
+    return reel.next()
+
+
+def place(text: str) -> tuple[str, Place]:
+    """The name, and the place within it, of one reading.  Raises CommandError."""
+    if (found := PLACE.fullmatch(text)) is None:
+        raise CommandError("syntax", f"{clip(text)} names no reading; write {BEHIND}NAME@BOOT-MILLISECONDS-SEQ")
+    return found[1], Place(*map(int, found.groups()[1:]))
 
 
 def single(me: Session, name: str) -> str:
@@ -110,6 +124,15 @@ class Reel:
         self.after: Place | None = None
         self.count = 0
         self.known = frozenset(me.commands.history.names())
+
+    def go_on(self, name: str, after: Place) -> None:
+        """Begin behind the reading of *name* at that place."""
+        if self.span.step is not None:
+            raise CommandError("syntax", f"{BEHIND} is a reading, and a STEP has none; begin later instead")
+        while self.names and self.names[0] < name:
+            self.names.popleft()
+        if self.names and self.names[0] == name:
+            self.after = after
 
     def next(self) -> Deferred[Answer]:
         return self.me.hold(Deferred.fromCoroutine(self.gather()))

@@ -92,6 +92,8 @@ def between(clock: Clock, first: str, last: str | None, step: str | None = None,
     start = moment(first, clock)
     if last is not None:
         end = moment(last, clock)
+        if last == "now" and end.running and not start.running:  # everything that there is
+            end = Moment(END, False)
         if end.running != start.running:
             raise CommandError(
                 "syntax", "the time is not known yet: -1h, now and +12.345 are seconds since the start, dates are not"

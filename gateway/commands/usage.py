@@ -51,12 +51,12 @@ GROUPS: dict[str, dict[str, Usage]] = {
             "NAME|PATTERN FROM [TO] [STEP] [AGGREGATE]",
             "readings of the past: time and value",
             least=2,
-            most=5,
+            most=6,
             more=(
                 "FROM and TO as in `help times`; TO is now when left out. What is not good has its quality.",
                 "With STEP, one value for each 10m, 1h, ...: mean, twa (time-weighted mean), min, max, first, last,",
                 "count, sum, delta and rate (of a counter), or extremes (lowest and highest). A pattern puts the name",
-                "in front of each line.",
+                "in front of each line. after=NAME@BOOT-MILLISECONDS-SEQ as the last word goes on behind that reading.",
             ),
             examples=(
                 "range attic.temperature -1h",

@@ -378,6 +378,7 @@ class History(Service):
         if self.store.path == MEMORY:
             self.later("again", AGAIN, self.again)
         else:
+            self.log.info("history: on {path} from now on", path=self.path)
             self.trouble = ""
         self.tell()
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sqlite3
+import subprocess
 from pathlib import Path
 from typing import Any
 
 from gateway.history.file import PAGE
-from tests.integration.daemon import Daemon, running, said
+from tests.integration.daemon import Daemon, environment, gateway_command, running, said
 from tests.soak.past import past
 
 TEXT = """
@@ -69,6 +72,14 @@ def test_an_export_that_was_cut_off_goes_on_where_it_ended(tmp_path: Path) -> No
         refused = said(tmp_path, "export", "-o", whole, *end, status=1)
         assert "--resume goes on with it" in refused.stderr
         data = whole.read_bytes()
+        above, below = os.openpty()
+        words = gateway_command("export", "-o", tmp_path / "shown.csv", *end)
+        subprocess.run(words, stderr=below, check=True, env=environment(tmp_path))
+        count, shown = data.count(b"\n") - 1, os.read(above, 10_000).decode()
+        os.close(above)
+        os.close(below)
+        assert re.search(rf"\[#* *\] \d+ of {count} readings, attic.humidity", shown)
+        assert shown.endswith(f"{count} readings\r\n")
         for size in (len(data) // 3, len(data) - 4, 20):
             part.write_bytes(data[:size])
             said(tmp_path, "export", "-o", part, "--resume", *end)

@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tests.integration.daemon import Daemon, config, environment, gateway_command, running
+from tests.integration.daemon import Daemon, config, environment, gateway_command, running, said
 
 (LIBRARY,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
 ATTIC = config(attic={"driver": "sht31", "bus": "i2c:1", "period": "200ms"})
@@ -162,7 +162,20 @@ def test_the_past_is_whole_over_steps_and_starts(tmp_path: Path) -> None:
             assert past(daemon, "first", began - 5, known + 1) == shown
             assert past(daemon, "attic.temperature", began - day, known - 10 + day)[: len(kept)] == kept
             daemon.ask("set third 3")
+            if synced == "no":
+                told = said(tmp_path, "export", "manual.third", "--port", daemon.port).stdout.splitlines()
+                assert [row.split(",")[4] for row in told[1:]] == ["good", "unsynced"]
     # What was measured without a time stands behind what was known before it.
     with clock.running(0, text) as daemon:
         (placed,) = [each for each in past(daemon, "third", known, known + day) if each["time"] is None]
         assert placed["boot"] == 3
+        whole, part = tmp_path / "whole.csv", tmp_path / "part.csv"
+        until = f"--to={time.time():.3f}"
+        said(tmp_path, "export", "-o", whole, until, "--port", daemon.port)
+        data = whole.read_bytes()
+        assert data.count(b"\nattic.temperature,") > 10 and b"unsynced" in data
+        behind = data.count(b"\nattic.humidity,")
+        for rows in (5, behind + len(kept) // 2, data.count(b"\n") - 1):  # before, between and behind the steps
+            part.write_bytes(b"".join(data.splitlines(keepends=True)[:rows]))
+            said(tmp_path, "export", "-o", part, "--resume", until, "--port", daemon.port)
+            assert part.read_bytes() == data

@@ -50,6 +50,39 @@ def test_readings_are_time_and_value_in_their_order(session: Session) -> None:
     assert say(session, "range attic.temperature -1s -0.5s") == ["OK 0"]
 
 
+def test_whoever_has_some_goes_on_behind_the_last(
+    house: House, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(past, "PAGE", 2)
+    house.clock.set(1_795_190_000.0)  # what comes now is earlier than what was
+    house.measure(30)
+    session.json = True
+    every = "range attic.* 0 2026-11-20T18:00"
+    whole = objects_of_all(session, every)
+    assert len(whole) == 12
+    for at, row in enumerate(whole):
+        behind = f"after={row['name']}@{row['boot']}-{round(row['monotonic'] * 1000)}-{row['seq']}"
+        assert objects_of_all(session, f"{every} {behind}") == whole[at + 1 :]
+    assert objects_of_all(session, f"{every} after=b.c@1-1-1") == []
+    assert say(session, f"{every} after=1-2") == [
+        "ERR syntax 1-2 names no reading; write after=NAME@BOOT-MILLISECONDS-SEQ"
+    ]
+    assert say(session, f"{every} 1h after=a.b@1-1-1")[-1].startswith("ERR syntax after= is a reading, and a STEP")
+
+
+def objects_of_all(session: Session, line: str) -> list[dict[str, Any]]:
+    """Of every page."""
+    answer: Any = session.perform(line)
+    found = []
+    while True:
+        answer = getattr(answer, "result", answer)
+        assert answer.ok
+        found += objects(answer)
+        if answer.more is None:
+            return found
+        answer = answer.more()
+
+
 def test_a_reading_has_one_time_whoever_shows_it(house: House, session: Session) -> None:
     house.clock.set(1_795_194_000.70049, 300.00071)
     for _ in range(20):

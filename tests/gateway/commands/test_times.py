@@ -93,6 +93,7 @@ def test_a_span(clock: Clock, unset: Clock) -> None:
     assert (span.end, span.step, span.aggregate) == (NOW - 3600, 60, "max")
     assert spanned(("-1m",), unset).running and spanned(("-1m",), unset).end == BOOT + HERE
     assert spanned(("2026-11-20",), unset).end == END and not spanned(("2026-11-20",), unset).running
+    assert spanned(("2026-11-20", "now"), unset) == spanned(("2026-11-20",), unset)
 
 
 @pytest.mark.parametrize(
