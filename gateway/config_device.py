@@ -77,7 +77,7 @@ class Device:
 def read_devices(devices: Table, find: Find, names: Iterable[str]) -> tuple[Device, ...]:
     """Every device that has no mistake; what two of them cannot share is refused."""
     found = [(table, device) for table in devices.tables() if (device := read_device(table, find, names))]
-    uses = [use for table, device in found if device.enabled for use in claims(table, device.where)]
+    uses = [use for table, device in found if device.enabled for use in claims(table, device)]
     for table, key, message in shared(uses):
         table.wrong(message, key)
     remote = [(table, "port", device.where) for table, device in found if isinstance(device.where, Endpoint)]
@@ -91,9 +91,9 @@ def read_devices(devices: Table, find: Find, names: Iterable[str]) -> tuple[Devi
     return tuple(device for _, device in found)
 
 
-def claims(table: Table, where: Where) -> Iterator[tuple[Table, str, object]]:
-    """What of *where* only one device can have, and the key that says so."""
-    match where:
+def claims(table: Table, device: Device) -> Iterator[tuple[Table, str, object]]:
+    """What only one can have of where *device* is, and the key that says so."""
+    match where := device.where:
         case SerialPort():
             yield table, "port", where.path
         case Unit(port=port, unit=unit):
@@ -105,6 +105,8 @@ def claims(table: Table, where: Where) -> Iterator[tuple[Table, str, object]]:
                 yield table, key, line
         case Select():
             yield table, "bus", where
+        case Folder(key="pwm", word=word):
+            yield table, "pwm", (word, getattr(device.settings, "channel", 0))
 
 
 def read_device(table: Table, find: Find, names: Iterable[str]) -> Device | None:

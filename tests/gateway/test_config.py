@@ -169,6 +169,11 @@ def test_what_is_said_counts() -> None:
     assert (humidity.label, humidity.scale, humidity.low, humidity.high) == ("Damp", 1.1, 5.0, 95.5)
 
 
+def test_two_channels_of_a_pwm_chip_are_two_devices() -> None:
+    one = '[device.a]\ndriver = "pwm"\npwm = "x.pwm"\n'
+    assert len(read(one + one.replace("device.a", "device.b") + "channel = 1\n").devices) == 2
+
+
 def test_a_quantity_that_is_not_enabled_is_neither_shown_nor_set() -> None:
     (attic,) = read(ATTIC + "humidity.enabled = false\n").devices
     plan = planned(attic)
@@ -435,6 +440,10 @@ MISTAKES = [
         '3: device.pump.line: \'17\' is no GPIO line; write "gpio:GPIO17" or "gpio:pinctrl-bcm2835/17"',
     ),
     (PUMP + PUMP.replace("pump", "fan"), "6: device.fan.line: already used by device.pump (line 3)"),
+    (
+        '[device.a]\ndriver = "pwm"\npwm = "x.pwm"\n[device.b]\ndriver = "pwm"\npwm = "x.pwm"\n',
+        "6: device.b.pwm: already used by device.a (line 3)",
+    ),
     (
         '[device.b]\ndriver = "blind"\nup = "gpio:A"\ndown = "gpio:A"\nturns = 3\n',
         "4: device.b.down: already used by device.b (line 3)",
