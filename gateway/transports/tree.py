@@ -58,7 +58,7 @@ class EmulatedFolder:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 new = path.with_name(f".{path.name}.new")  # at once, as a reader of sysfs sees it
                 if text == UNREADABLE:
-                    new.symlink_to("gone")
+                    new.symlink_to("emulated fault")
                 else:
                     new.write_bytes(text.encode())
                 new.replace(path)
