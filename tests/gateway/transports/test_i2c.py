@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from drivers.api import BadFrame, NoAnswer, Transfer
 from gateway.reactor import Reactor
+from gateway.transports import Transport, i2c
 from gateway.transports.i2c import I2CBus, smbus2
 from gateway.transports.queue import Failed, Job
 from tests.gateway.transports.turning import reactor, rest, turn
@@ -28,6 +30,7 @@ class FakeSMBus2:
         self.i2c_msg = smbus2().i2c_msg
         self.calls = list[tuple[tuple[int, bytes | int], ...]]()
         self.trouble: dict[int, int] = {}
+        self.takes: dict[int, float] = {}  # seconds
         self.no_bus = 0
         self.opened = 0
         self.closed = 0
@@ -48,6 +51,7 @@ class FakeSMBus2:
         self.threads.add(threading.get_ident())
         self.calls.append(tuple((m.addr, len(m) if m.flags else bytes(m)) for m in messages))
         assert self.gate.wait(10)
+        time.sleep(self.takes.get(messages[0].addr, 0))
         if number := self.trouble.get(messages[0].addr):
             raise OSError(number, os.strerror(number))
         for message in messages:
@@ -245,6 +249,30 @@ def test_all_that_time_out_take_a_tenth_of_the_bus_together(world: World) -> Non
     assert world.timed_out(0x44, 9.0) == pytest.approx(30, abs=0.1)
     world.works(0x44)
     assert world.timed_out(0x45, 0.2) == pytest.approx(10 * 0.2, abs=0.1)
+
+
+@pytest.mark.parametrize("share", [i2c.SHARE, 0])
+def test_one_that_times_out_leaves_nine_tenths_to_its_neighbour(
+    world: World, share: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both ask without a pause; without rests the dead one takes nearly all."""
+    monkeypatch.setattr(i2c, "SHARE", share)
+    world.fake.takes, world.fake.trouble = {0x44: 0.001, 0x45: 0.02}, {0x45: errno.ETIMEDOUT}
+    going = True
+
+    def again(chip: Transport, pause: float) -> None:
+        if going:
+            later = chip.perform(READ).addErrback(lambda failure: None)
+            later.addCallback(lambda answer: world.reactor.callLater(pause, again, chip, pause))
+
+    again(world.bus.at(0x44), 0.0)
+    again(world.bus.at(0x45), 0.001)
+    rest(world.reactor, 2.0)
+    going = False
+    rest(world.reactor, 0.1)
+    lost = 0.02 * sum(call[0][0] == 0x45 for call in world.fake.calls)
+    assert lost <= 0.1 * 2.1 + 2 * 0.02 if share else lost > 0.5
+    assert lost > 0.02 * 4 and sum(call[0][0] == 0x44 for call in world.fake.calls) > 20
 
 
 def test_nobody_rests_for_others_that_time_out_as_well(world: World) -> None:
