@@ -22,8 +22,11 @@ TALK = {
     "devices": "list devices: name, state, driver, place, reason",
     "items": "list every name, also those without a value",
     "get": "newest readings",
+    "count": "how many names have a value",
     "set": "set a quantity: NAME VALUE",
     "read": "measure now, and show the readings",
+    "delete": "delete values set by hand: KEY...",
+    "clear": "delete all of them",
     "watch": "show readings as they come: [PATTERN...] [changed] [every 10s] [band 0.5]",
     "range": "readings of the past: NAME FROM [TO] [STEP] [AGGREGATE]",
     "log": "the last bytes on a device's wire: DEVICE [N], or DEVICE live",
@@ -31,7 +34,10 @@ TALK = {
     "jobs": "what is to be done later",
     "cancel": "cancel a job: its number",
     "audit": "who set what: the last writes, or the last N",
+    "fault": "have something go wrong with an emulated device: [DEVICE [KIND|off [DURATION]]]",
+    "status": "how the gateway is",
 }
+COUNTS = ("count", "delete", "clear", "after")  # whose answer is in their status
 Install = Callable[[bool], Any]
 
 
@@ -341,7 +347,7 @@ def do_talk(chosen: Any, install: Install) -> int:
         endless = chosen.command == "watch" or (chosen.command == "log" and words[1:] == ["live"])
         for each in client.follow(line) if endless else client.say(line):
             print(each, flush=endless)
-        if chosen.command == "after":
+        if chosen.command in COUNTS:
             print(client.status.removeprefix("OK "))
     return 0
 

@@ -88,6 +88,13 @@ def test_on_the_command_line(daemon: Daemon) -> None:
     assert told(daemon, "range", "attic.temperature", "-1m", "now", "1d", "count")[0].startswith("20")
     found = [json.loads(line) for line in told(daemon, "range", "attic.*", "-1m", "1d", "--json")]
     assert [each["name"] for each in found] == ["attic.humidity", "attic.temperature"]
+    assert "pump.state" in "".join(told(daemon, "items")) and int(told(daemon, "count", "attic.*")[0]) == 2
+    assert any(line.startswith("uptime ") for line in told(daemon, "status"))
+    assert told(daemon, "set", "gone", "1") == [] and told(daemon, "delete", "gone") == ["1"]
+    assert told(daemon, "fault", "attic")[0].split()[0].endswith(":")
+    assert told(daemon, "delete", "pump.state", status=1) == [
+        "gateway: denied pump.state: only keys of `manual` can be deleted"
+    ]
     assert told(daemon, "set", "below", "-5") == [] and told(daemon, "get", "below")[0].startswith("manual.below -5 ")
     assert told(daemon, "range", "below", "soon", status=1) == [
         "gateway: syntax soon is no time; write -1h, now, 2026-11-20, 2026-11-20T16:00 or Unix seconds"
