@@ -72,6 +72,8 @@ def asked(words: list[bytes], options: set[str]) -> Asked:
                 out.labels = tuple(chosen)
             case "filter":
                 out.filters, rest = tuple(rest), []
+                if b"groupby" in map(bytes.lower, out.filters):
+                    raise Refused("ERR TSDB: GROUPBY is not known here")
     if "filter" in options and not out.filters:
         raise Refused("ERR TSDB: missing FILTER argument")
     return out

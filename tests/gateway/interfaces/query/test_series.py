@@ -133,6 +133,7 @@ def test_how_much_there_is(talk: Talk) -> None:
         ("TS.RANGE attic.temperature -", "ERR wrong number of arguments for 'ts.range' command"),
         ("TS.MGET FILTER device!=attic", "ERR TSDB: please provide at least one matcher"),
         ("TS.MGET FILTER attic", "ERR TSDB: failed parsing labels"),
+        ("TS.MRANGE - + FILTER device=attic GROUPBY unit REDUCE max", "ERR TSDB: GROUPBY is not known here"),
         ("TS.MGET WITHLABELS LATEST", "ERR TSDB: missing FILTER argument"),
         ("TS.ADD x * 5", "ERR unknown command 'TS.ADD', with args beginning with: 'x' '*' '5' "),
     ],
