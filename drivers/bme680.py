@@ -1,28 +1,30 @@
-"""Bosch BME680 temperature, pressure, humidity and gas sensor, on I2C.
+"""Bosch BME680 and BME688 temperature, pressure, humidity and gas sensors, on I2C.
 
 Datasheet: Bosch "BME680 Low power gas, pressure, temperature & humidity sensor", BST-BME680-DS001, 1.3
-(formulas and calibration in 3.3 and 3.4, registers in 5).  Registers are bytes:
+(formulas and calibration in 3.3 and 3.4, registers in 5); "BME688 Digital low power gas, pressure, temperature &
+humidity sensor with AI", BST-BME688-DS000, 1.2.  Registers are bytes:
 
     D0  F0              chip id: 61; variant: 0 is a BME680, 1 a BME688
     8A..A0  E1..EE      calibration, low byte first; two numbers of 12 bits share E2:
         E1 = H2[11:4]   E2 = H2[3:0] H1[3:0]   E3 = H1[11:4]
     00  02  04          calibration of the heater: value, range (bits 5 and 4); error of the gas ranges (bits 7 to 4)
-    5A <- how hot   64 <- how long   71 <- 10 (measure gas)   72 <- h   74 <- t t t p p p 0 1 (oversampling, and once)
-    1D      1F 20 21    22 23 24     25 26      2A 2B
+    5A <- how hot   64 <- how long   71 <- 10 (measure gas; BME688: 20)   72 <- h   74 <- t t t p p p 0 1 (and once)
+    1D      1F 20 21    22 23 24     25 26      2A 2B (BME688: 2C 2D)
     status  pressure    temperature  humidity   gas: 10 bits, valid, heater stable, range of 4 bits
 
 Status has bit 7 for new data.  The supply is 1.71 to 3.6 V; the address is 76, with SDO high 77.  There is no checksum.
 
 The heater makes a small plate 320 °C hot for 150 ms at each measurement, and solvents, alcohol or smoke in the air
 lower the plate's resistance.  It settles within a quarter of an hour and drifts for days: only the change says
-something.  Bosch's index of air quality is a closed program, which is not in here.  Where the plate is not hot yet, or
-the figure not valid, the gas is left out of the sample.
+something.  Bosch's index of air quality and the scans of a BME688 are closed programs, which are not in here.  Where
+the plate is not hot yet, or the figure not valid, the gas is left out of the sample.
 """
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from drivers.api import I2C, BadFrame, BadValue, Driver, Sample, Sleep, Talk, Transfer, WrongDevice
@@ -33,16 +35,18 @@ from drivers.quantities import gas_resistance, humidity, pressure, temperature
 TEMPERATURE = temperature(-40, 85, digits=2)
 PRESSURE = pressure(300, 1100, digits=2)
 HUMIDITY = humidity(-3, 103, digits=1)
-GAS = gas_resistance(high=2e7)
+GAS = gas_resistance(high=1.1e8)
 
 ID, VARIANT, STATUS, CTRL_MEAS = 0xD0, 0xF0, 0x1D, 0x74
-BME680 = 0x61
+BME68X = 0x61
+BME680, BME688 = 0, 1  # variants
+RUN_GAS = {BME680: 0x10, BME688: 0x20}
 CHIPS = {0x55: "a BMP180", 0x58: "a BMP280", 0x60: "a BME280"}
 BYTE = struct.Struct("B")
 FIRST = struct.Struct("<hbxHhbxhhbbxxhhB")  # 8A: T2 T3 P1 P2 P3 P4 P5 P7 P6 P8 P9 P10
 SECOND = struct.Struct("<BBBbbbBbHhbb")  # E1: three bytes of H2 and H1, H3 to H7, T1, G2, G1, G3
 HEATER = struct.Struct("<bxBxb")  # 00: value, range, error
-DATA = struct.Struct(">Bx3s3sH3xBB")
+DATA = {BME680: struct.Struct(">Bx3s3sH3xBB"), BME688: struct.Struct(">Bx3s3sH5xBB")}
 NEW, GAS_VALID, HEATER_STABLE = 0x80, 0x20, 0x10
 OVERSAMPLING = {1: 1, 2: 2, 4: 3, 8: 4, 16: 5}
 HOT, HEATING, WAIT = 320, 0.148, 0x65  # °C; seconds, as 37 times 4 ms in the register
@@ -72,7 +76,8 @@ class Trim:
 class BME68x:
     """One sensor, told everything again for each measurement."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, variant: int, settings: Settings) -> None:
+        self.variant = variant
         self.oversampling = OVERSAMPLING[settings.oversampling]
         self.duration = (3 * settings.oversampling * 1.963 + 9 * 0.477 + 1.5) / 1000 * 1.1 + HEATING * 1.1
         self.ambient = 25.0
@@ -83,11 +88,11 @@ class BME68x:
         (found,) = unpack(BYTE, (yield Transfer(bytes([ID]), 1)))
         if found in (0x00, 0xFF):
             raise BadFrame(f"chip id {found:#04x}: the line is held, or disturbed")
-        if found != BME680:
-            raise WrongDevice(f"chip id {found:#x} is {CHIPS.get(found, 'unknown')}; a BME680 has {BME680:#x}")
+        if found != BME68X:
+            raise WrongDevice(f"chip id {found:#x} is {CHIPS.get(found, 'unknown')}; a BME680 or 688 has {BME68X:#x}")
         (variant,) = unpack(BYTE, (yield Transfer(bytes([VARIANT]), 1)))
-        if variant:
-            raise WrongDevice(f"variant {variant:#x} is no BME680; a BME688 has 0x1, and other gas registers")
+        if variant != self.variant:
+            raise WrongDevice(f"variant {variant:#x}: a BME680 has 0x0, a BME688 0x1, and other gas registers")
         first = yield Transfer(b"\x8a", FIRST.size)
         second = yield Transfer(b"\xe1", SECOND.size)
         self.trim = calibration(first, second, (yield Transfer(b"\x00", HEATER.size)))
@@ -98,10 +103,11 @@ class BME68x:
             yield from self.start()
         assert self.trim is not None
         o, heat = self.oversampling, heat_register(HOT, self.ambient, self.trim)
-        yield Transfer(bytes([0x5A, heat, 0x64, WAIT, 0x70, 0x00, 0x71, 0x10, 0x72, o, 0x75, 0x00]))
+        gas = RUN_GAS[self.variant]
+        yield Transfer(bytes([0x5A, heat, 0x64, WAIT, 0x70, 0x00, 0x71, gas, 0x72, o, 0x75, 0x00]))
         yield Transfer(bytes([CTRL_MEAS, o << 5 | o << 2 | 1]))
         yield Sleep(self.duration)
-        sample = decode((yield Transfer(bytes([STATUS]), DATA.size)), self.trim)
+        sample = decode((yield Transfer(bytes([STATUS]), DATA[self.variant].size)), self.trim, self.variant)
         self.ambient = float(sample[TEMPERATURE])
         return sample
 
@@ -122,9 +128,9 @@ def calibration(first: bytes, second: bytes, heater: bytes) -> Trim:
     )
 
 
-def decode(answer: bytes, trim: Trim) -> Sample:
+def decode(answer: bytes, trim: Trim, variant: int = BME680) -> Sample:
     """Turn one answer into a sample."""
-    status, p, t, h, gas, range_ = unpack(DATA, answer)
+    status, p, t, h, gas, range_ = unpack(DATA[variant], answer)
     if not status & NEW:
         raise BadFrame(f"nothing new was measured: status {status:#04x}")
     adc_p, adc_t = int.from_bytes(p, "big") >> 4, int.from_bytes(t, "big") >> 4
@@ -137,7 +143,8 @@ def decode(answer: bytes, trim: Trim) -> Sample:
         HUMIDITY: HUMIDITY.check(percent(h, fine / 5120, trim.h)),
     }
     if range_ & GAS_VALID and range_ & HEATER_STABLE:
-        sample[GAS] = GAS.check(ohms(gas << 2 | range_ >> 6, range_ & 15, trim.heater[2]))
+        adc, step = gas << 2 | range_ >> 6, range_ & 15
+        sample[GAS] = GAS.check(ohms_688(adc, step) if variant == BME688 else ohms(adc, step, trim.heater[2]))
     return sample
 
 
@@ -172,6 +179,11 @@ def ohms(adc: int, range_: int, error: int) -> float:
     return 1 / ((1 + GAS_B[range_] / 100) * 0.000000125 * (1 << range_) * ((adc - 512) / a + 1))
 
 
+def ohms_688(adc: int, range_: int) -> float:
+    """The same of a BME688, whose ranges depart from nothing (3.4.1)."""
+    return 1e6 * (262144 >> range_) / (4096 + 3 * (adc - 512))
+
+
 def heat_register(target: float, ambient: float, trim: Trim) -> int:
     """What makes the plate *target* °C hot in air of *ambient* °C."""
     g1, g2, g3 = trim.g
@@ -183,9 +195,10 @@ def heat_register(target: float, ambient: float, trim: Trim) -> int:
 class Emulator:
     """A sensor in a room: registers, a calibration, and raw numbers that wander."""
 
-    def __init__(self) -> None:
+    def __init__(self, variant: int = BME680) -> None:
+        self.variant = variant
         self.registers = bytearray(256)
-        self.registers[ID] = BME680
+        self.registers[ID], self.registers[VARIANT] = BME68X, variant
         common = FIRST.pack(26400, 3, 36400, -10400, 88, 7000, -120, 40, 30, -3000, -2500, 30)
         self.registers[0x8A : 0x8A + FIRST.size] = common
         # H2 1010 = 3F2, H1 790 = 316
@@ -202,8 +215,9 @@ class Emulator:
             self.registers[register] = value
             if register == CTRL_MEAS and value & 3 == 1:
                 p, t, h, gas = self.raw
-                data = DATA.pack(NEW, (p << 4).to_bytes(3), (t << 4).to_bytes(3), h, gas >> 2, gas << 6 & 0xC0 | 0x37)
-                self.registers[STATUS : STATUS + DATA.size] = data
+                first, second = (p << 4).to_bytes(3), (t << 4).to_bytes(3)
+                data = DATA[self.variant].pack(NEW, first, second, h, gas >> 2, gas << 6 & 0xC0 | 0x37)
+                self.registers[STATUS : STATUS + len(data)] = data
         return bytes(self.registers[self.pointer : self.pointer + read])
 
     def tick(self, seconds: float) -> bytes:
@@ -214,14 +228,18 @@ class Emulator:
         return b""
 
 
-DRIVER = Driver(
-    name="bme680",
-    title="Bosch BME680 temperature, pressure, humidity and gas",
-    link=I2C(addresses=(0x76, 0x77)),
-    quantities=(TEMPERATURE, PRESSURE, HUMIDITY, GAS),
-    period=10.0,
-    settings=Settings,
-    device=BME68x,
-    emulator=Emulator,
-    documentation=__doc__,
-)
+def row(variant: int, chip: str) -> Driver[Settings]:
+    return Driver(
+        name=chip.lower(),
+        title=f"Bosch {chip} temperature, pressure, humidity and gas",
+        link=I2C(addresses=(0x76, 0x77)),
+        quantities=(TEMPERATURE, PRESSURE, HUMIDITY, GAS),
+        period=10.0,
+        settings=Settings,
+        device=partial(BME68x, variant),
+        emulator=partial(Emulator, variant),
+        documentation=__doc__,
+    )
+
+
+DRIVER = (row(BME680, "BME680"), row(BME688, "BME688"))

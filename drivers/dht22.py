@@ -1,4 +1,4 @@
-"""Aosong DHT22 (AM2302, AM2303) temperature and humidity sensor, and its kin DHT11, through the kernel's dht11.
+"""Aosong DHT22 (AM2302, AM2303) and DHT11 temperature and humidity sensors, through the kernel's dht11.
 
 Datasheet: Aosong "Digital-output relative humidity & temperature sensor/module AM2303 (DHT22)"; the kernel's
 drivers/iio/humidity/dht11.c.  One frame has five bytes: humidity and temperature in tenths, high byte first, and the
@@ -72,14 +72,18 @@ class Emulator:
         return b""
 
 
-DRIVER = Driver(
-    name="dht22",
-    title="Aosong DHT22 temperature and humidity",
-    link=Sysfs("bus/iio/devices/iio:device*", "iio", r"[\w@.:-]+(/[\w@.:-]+)?", "dht11@4"),
-    quantities=(TEMPERATURE, HUMIDITY),
-    period=10.0,
-    settings=Settings,
-    device=DHT22,
-    emulator=Emulator,
-    documentation=__doc__,
-)
+def row(chip: str) -> Driver[Settings]:
+    return Driver(
+        name=chip.lower(),
+        title=f"Aosong {chip} temperature and humidity",
+        link=Sysfs("bus/iio/devices/iio:device*", "iio", r"[\w@.:-]+(/[\w@.:-]+)?", "dht11@4"),
+        quantities=(TEMPERATURE, HUMIDITY),
+        period=10.0,
+        settings=Settings,
+        device=DHT22,
+        emulator=Emulator,
+        documentation=__doc__,
+    )
+
+
+DRIVER = (row("DHT22"), row("DHT11"))

@@ -1,4 +1,5 @@
-"""Sensirion SHT30, SHT31 and SHT35 humidity and temperature sensors, on I2C.
+"""Sensirion SHT30, SHT31, SHT35 and SHT85 humidity and temperature sensors, on I2C: they speak alike, and differ in how
+exact they are.
 
 Datasheet: Sensirion "Datasheet SHT3x-DIS", version 7.  Commands are 16 bits.  Each
 16-bit word of an answer is followed by its CRC-8 (polynomial 0x31, start 0xFF):
@@ -8,6 +9,8 @@ Datasheet: Sensirion "Datasheet SHT3x-DIS", version 7.  Commands are 16 bits.  E
     36 82                 read serial number; two words answer
 
     temperature = -45 + 175 T / 65535 °C      humidity = 100 H / 65535 %      (section 4.13)
+
+The supply is 2.15 to 5.5 V.  The address is 44, with ADDR high 45; an SHT85 has 44 only.
 """
 
 from __future__ import annotations
@@ -79,7 +82,7 @@ class Emulator:
 
 DRIVER = Driver(
     name="sht31",
-    title="Sensirion SHT3x humidity and temperature",
+    title="Sensirion SHT30, SHT31, SHT35 and SHT85 humidity and temperature",
     link=I2C(addresses=(0x44, 0x45)),
     quantities=(TEMPERATURE, HUMIDITY),
     period=10.0,

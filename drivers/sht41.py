@@ -81,14 +81,18 @@ class Emulator:
         return b""
 
 
-DRIVER = Driver(
-    name="sht41",
-    title="Sensirion SHT4x humidity and temperature",
-    link=I2C(addresses=(0x44, 0x45, 0x46)),
-    quantities=(TEMPERATURE, HUMIDITY),
-    period=10.0,
-    settings=Settings,
-    device=SHT4x,
-    emulator=Emulator,
-    documentation=__doc__,
-)
+def row(chip: str) -> Driver[Settings]:
+    return Driver(
+        name=chip.lower(),
+        title=f"Sensirion {chip} humidity and temperature",
+        link=I2C(addresses=(0x44, 0x45, 0x46)),
+        quantities=(TEMPERATURE, HUMIDITY),
+        period=10.0,
+        settings=Settings,
+        device=SHT4x,
+        emulator=Emulator,
+        documentation=__doc__,
+    )
+
+
+DRIVER = tuple(map(row, ("SHT41", "SHT40", "SHT45")))

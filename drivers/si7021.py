@@ -1,7 +1,7 @@
-"""Silicon Labs Si7021 and TE HTU21D humidity and temperature sensors, on I2C.
+"""Silicon Labs Si7021, TE HTU21D and Sensirion SHT20, SHT21 and SHT25 humidity and temperature sensors, on I2C.
 
 Datasheet: Silicon Labs "Si7021-A20", rev. 1.3; TE Connectivity "HTU21D(F) Sensor Digital Relative
-Humidity sensor with Temperature output", HPC199.  Commands are bytes:
+Humidity sensor with Temperature output", HPC199; Sensirion "SHT21", version 4, sections 5 and 6.  Commands are bytes:
 
     F5                     measure humidity, without holding the clock
     HH HH CC               its answer; a read before that is NACKed
@@ -16,8 +16,9 @@ CC is the CRC-8 of the bytes before (polynomial 0x31, start 0); the lowest two b
 Example (HTU21D): 68 3A 7C is 24.7 °C, 4E 85 6B is 32.3 %.
 
 The supply is 1.9 to 3.6 V (HTU21D from 1.5 V), the address always 40.  Many boards sold with an HTU21D carry an Si7021:
-the wrong one is refused by its name.  In dew or in very dry air the formula goes a little beyond 0..100 %: that is
-within the tolerance, and is shown as it is, not cut off.  The heater is left as it is, off.
+the wrong one is refused by its name.  Sensirion's tell no name: any of these is taken for one.  In dew or in very dry
+air the formula goes a little beyond 0..100 %: that is within the tolerance, and is shown as it is, not cut off.  The
+heater is left as it is, off.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ TEMPERATURE = temperature(-40, 125, digits=2)
 HUMIDITY = humidity(-6, 119, digits=1)
 
 MEASURE_HUMIDITY, MEASURE_TEMPERATURE, WHO = b"\xf5", b"\xf3", b"\xfc\xc9"
-SI7021, HTU21D = 0x15, 0x32
+SI7021, HTU21D, UNNAMED = 0x15, 0x32, -1
 CHIPS = {0x0D: "Si7013", 0x14: "Si7020", SI7021: "Si7021", HTU21D: "HTU21D"}
-LONGEST = {SI7021: (0.023, 0.011), HTU21D: (0.016, 0.05)}  # seconds: humidity, temperature
+LONGEST = {SI7021: (0.023, 0.011), HTU21D: (0.016, 0.05), UNNAMED: (0.029, 0.085)}  # seconds: humidity, temperature
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +45,12 @@ class Settings:
     """Nothing to choose: the sensor wakes with its finest resolution."""
 
 
-class Si70xx:
+class SHT2x:
     """One sensor.  It keeps nothing between two measurements."""
 
     def __init__(self, chip: int, settings: Settings) -> None:
         self.chip = chip
         self.humid, self.warm = LONGEST[chip]
-
-    def start(self) -> Talk[str]:
-        found = identity((yield Transfer(WHO, 6)))
-        if found != self.chip and found in CHIPS:
-            raise WrongDevice(f"it says that it is an {CHIPS[found]}, not an {CHIPS[self.chip]}")
-        return ""  # the other half, which would make it unique, is sealed differently by each maker
 
     def ask(self, command: bytes, seconds: float) -> Talk[int]:
         yield Transfer(command)
@@ -69,6 +64,16 @@ class Si70xx:
             TEMPERATURE: TEMPERATURE.check(175.72 * t / 65536 - 46.85),
             HUMIDITY: HUMIDITY.check(125 * rh / 65536 - 6),
         }
+
+
+class Si70xx(SHT2x):
+    """One that tells what it is."""
+
+    def start(self) -> Talk[str]:
+        found = identity((yield Transfer(WHO, 6)))
+        if found != self.chip and found in CHIPS:
+            raise WrongDevice(f"it says that it is an {CHIPS[found]}, not an {CHIPS[self.chip]}")
+        return ""  # the other half, which would make it unique, is sealed differently by each maker
 
 
 def figure(answer: bytes) -> int:
@@ -101,7 +106,7 @@ class Emulator:
 
     def transfer(self, write: bytes, read: int) -> bytes:
         if write == WHO:
-            self.answer = sealed(self.chip << 8 | 0xFF) + sealed(0xB5FF)
+            self.answer = sealed((self.chip & 0xFF) << 8 | 0xFF) + sealed(0xB5FF)
         elif write == MEASURE_HUMIDITY:
             self.answer = sealed(round((self.percent + 6) / 125 * 65536) & ~3 | 2)
         elif write == MEASURE_TEMPERATURE:
@@ -119,18 +124,22 @@ def sealed(word: int) -> bytes:
     return data + bytes((crc8(data, init=0),))
 
 
-def row(maker: str, chip: int) -> Driver[Settings]:
+def row(maker: str, name: str, chip: int) -> Driver[Settings]:
     return Driver(
-        name=CHIPS[chip].lower(),
-        title=f"{maker} {CHIPS[chip]} humidity and temperature",
+        name=name.lower(),
+        title=f"{maker} {name} humidity and temperature",
         link=I2C(addresses=(0x40,)),
         quantities=(TEMPERATURE, HUMIDITY),
         period=10.0,
         settings=Settings,
-        device=partial(Si70xx, chip),
+        device=partial(SHT2x if chip == UNNAMED else Si70xx, chip),
         emulator=partial(Emulator, chip),
         documentation=__doc__,
     )
 
 
-DRIVER = (row("Silicon Labs", SI7021), row("TE", HTU21D))
+DRIVER = (
+    row("Silicon Labs", "Si7021", SI7021),
+    row("TE", "HTU21D", HTU21D),
+    *(row("Sensirion", name, UNNAMED) for name in ("SHT20", "SHT21", "SHT25")),
+)

@@ -6,6 +6,8 @@ import pytest
 
 from drivers.api import BadFrame, BadValue, Operation, Sleep, Transfer, WrongDevice
 from drivers.bme680 import (
+    BME680,
+    BME688,
     DATA,
     GAS,
     HUMIDITY,
@@ -17,6 +19,7 @@ from drivers.bme680 import (
     fine_temperature,
     heat_register,
     ohms,
+    ohms_688,
     pascal,
     percent,
 )
@@ -111,7 +114,7 @@ def test_heater_agrees_with_the_formula_in_whole_numbers(target: int) -> None:
 
 
 def answer(status: int = 0x80, gas: int = 0x37, p: int = 330_000, h: int = 20_500) -> bytes:
-    return DATA.pack(status, (p << 4).to_bytes(3, "big"), (485_000 << 4).to_bytes(3, "big"), h, 125, gas)
+    return DATA[BME680].pack(status, (p << 4).to_bytes(3, "big"), (485_000 << 4).to_bytes(3, "big"), h, 125, gas)
 
 
 def test_measures() -> None:
@@ -146,7 +149,7 @@ def test_fog_is_not_cut_but_nonsense_is_no_reading() -> None:
 
 
 def test_settings_reach_the_chip_and_it_waits() -> None:
-    device, emulator = BME68x(Settings(oversampling=16)), Emulator()
+    device, emulator = BME68x(BME680, Settings(oversampling=16)), Emulator()
     waited: list[Operation | Sleep] = []
 
     def note(wanted: Operation | Sleep, came: bytes) -> bytes:
@@ -161,7 +164,7 @@ def test_settings_reach_the_chip_and_it_waits() -> None:
 
 
 def test_one_that_lost_power_is_told_all_again() -> None:
-    device, emulator = BME68x(Settings()), Emulator()
+    device, emulator = BME68x(BME680, Settings()), Emulator()
     meet(device.measure(), emulator)
     emulator.registers[0x5A:0x76] = bytes(0x1C)
     assert len(meet(device.measure(), emulator)) == 4 and emulator.registers[0x71] == 0x10
@@ -169,12 +172,13 @@ def test_one_that_lost_power_is_told_all_again() -> None:
 
 def test_says_what_it_found() -> None:
     emulator = Emulator()
-    assert meet(BME68x(Settings()).start(), emulator) == ""
-    for register, value, words in ((0xF0, 1, "a BME688 has 0x1"), (0xD0, 0x60, "0x60 is a BME280; a BME680 has 0x61")):
+    assert meet(BME68x(BME680, Settings()).start(), emulator) == ""
+    told = (0xF0, 1, "variant 0x1: a BME680 has 0x0"), (0xD0, 0x60, "0x60 is a BME280; a BME680 or 688 has 0x61")
+    for register, value, words in told:
         emulator = Emulator()
         emulator.registers[register] = value
         with pytest.raises(WrongDevice, match=words):
-            meet(BME68x(Settings()).start(), emulator)
+            meet(BME68x(BME680, Settings()).start(), emulator)
 
 
 @pytest.mark.parametrize("found", [0x00, 0xFF])
@@ -182,11 +186,26 @@ def test_a_line_that_is_held_is_no_other_chip(found: int) -> None:
     emulator = Emulator()
     emulator.registers[0xD0] = found
     with pytest.raises(BadFrame, match="held"):
-        meet(BME68x(Settings()).start(), emulator)
-    assert next(BME68x(Settings()).start()) == Transfer(b"\xd0", 1)
+        meet(BME68x(BME680, Settings()).start(), emulator)
+    assert next(BME68x(BME680, Settings()).start()) == Transfer(b"\xd0", 1)
 
 
 def test_blank_calibration_is_refused() -> None:
     for blank in (b"\x00", b"\xff"):
         with pytest.raises(BadFrame, match="no calibration"):
             calibration(blank * 23, blank * 14, bytes(5))
+
+
+def test_a_bme688_has_its_gas_elsewhere() -> None:
+    """The formula of its datasheet, 3.4.1, in whole numbers."""
+    for range_ in range(16):
+        for adc in (0, 300, 700, 1023):
+            whole = 10000 * (262144 >> range_) * 100 // (4096 + 3 * (adc - 512))
+            assert ohms_688(adc, range_) == pytest.approx(whole, abs=1)
+    device, emulator = BME68x(BME688, Settings()), Emulator(BME688)
+    assert meet(device.start(), emulator) == ""
+    sample = {quantity.name: value for quantity, value in meet(device.measure(), emulator).items()}
+    assert emulator.registers[0x71] == 0x20 and sample["pressure"] == pytest.approx(1034.5, rel=2e-3)
+    assert sample["gas_resistance"] == pytest.approx(1e6 * 2048 / (4096 + 3 * (500 - 512)))
+    with pytest.raises(WrongDevice, match="a BME688 0x1"):
+        meet(device.start(), Emulator(BME680))

@@ -6,12 +6,12 @@ import pytest
 
 from drivers.api import BadFrame, BadValue, Sleep, Transfer, WrongDevice
 from drivers.codec.crc import crc8
-from drivers.si7021 import HTU21D, SI7021, Emulator, Settings, Si70xx, figure, identity, sealed
+from drivers.si7021 import HTU21D, SI7021, UNNAMED, Emulator, Settings, SHT2x, Si70xx, figure, identity, sealed
 from tests.drivers.talk import Exchange, follow, meet
 
 
 def measure(chip: int, humidity: str, temperature: str) -> dict[str, float]:
-    device = Si70xx(chip, Settings())
+    device = SHT2x(chip, Settings())
     script: list[Exchange] = [
         (Transfer(b"\xf5"), b""),
         (Sleep(device.humid), b""),
@@ -23,7 +23,7 @@ def measure(chip: int, humidity: str, temperature: str) -> dict[str, float]:
     return {quantity.name: float(value) for quantity, value in follow(device.measure(), script).items()}
 
 
-@pytest.mark.parametrize("chip", [SI7021, HTU21D])
+@pytest.mark.parametrize("chip", [SI7021, HTU21D, UNNAMED])
 def test_examples_of_the_datasheet(chip: int) -> None:
     """HTU21D datasheet: 68 3A is 24.7 °C, 4E 85 is 32.3 %; the checksums are its examples, too."""
     wanted = pytest.approx({"temperature": 24.7, "humidity": 32.3}, abs=0.05)
@@ -80,3 +80,9 @@ def test_second_checksum_may_go_over_all_or_half() -> None:
 def test_line_held_low_is_no_chip() -> None:
     with pytest.raises(BadFrame, match="held"):
         identity(bytes(6))
+
+
+def test_example_of_sensirion_s_datasheet() -> None:
+    """SHT21, version 4, section 5.4: 63 50 is 42.5 %."""
+    assert measure(UNNAMED, sealed(0x6350).hex(), "683a7c")["humidity"] == pytest.approx(42.5, abs=0.05)
+    assert not hasattr(SHT2x(UNNAMED, Settings()), "start")  # a serial number tells nothing of what it is
