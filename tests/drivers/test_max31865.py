@@ -36,9 +36,10 @@ def test_settings_reach_the_chip() -> None:
     device, emulator = MAX31865(Settings(wires=3, mains=60)), Emulator()
     assert 60 < float(meet(device.measure(), emulator)[TEMPERATURE]) < 90
     assert emulator.registers[0] == 0x10  # the bias is off again
-    for wrong in ({"nominal": 0.0}, {"reference": float("nan")}):
-        with pytest.raises(ValueError, match="are ohms"):
-            Settings(**wrong)
+    with pytest.raises(ValueError, match="are ohms"):
+        Settings(nominal=0)
+    with pytest.raises(ValueError, match="are ohms"):
+        Settings(reference=float("nan"))
 
 
 def test_no_reading() -> None:
