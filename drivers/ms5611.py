@@ -54,7 +54,7 @@ class MS5611:
     def start(self) -> Talk[str]:
         yield Transfer(RESET)
         yield Sleep(0.003)
-        words = []
+        words: list[int] = []
         for register in PROM:
             words += unpack(WORD, (yield Transfer(bytes((register,)), WORD.size)))
         self.trim = calibration(words)

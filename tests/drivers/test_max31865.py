@@ -6,7 +6,7 @@ import pytest
 
 from drivers.api import BadFrame, BadValue, NoAnswer, Sleep, Transfer
 from drivers.max31865 import CONVERT, MAX31865, SETTLE, TEMPERATURE, Emulator, Settings, celsius, decode
-from tests.drivers.talk import follow, meet
+from tests.drivers.talk import Exchange, follow, meet
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def answer(code: int, config: int = 0x81, faults: int = 0, fault: int = 0) -> by
 @pytest.mark.parametrize(("code", "degrees"), [(0x2000, 0), (0x2C53, 100), (0x1348, -100)])
 def test_codes_of_a_board_with_400_ohms(code: int, degrees: float) -> None:
     device = MAX31865(Settings(reference=400))
-    script = [
+    script: list[Exchange] = [
         *((Transfer(b"\x80\x83"), b""), (Sleep(SETTLE), b""), (Transfer(b"\x80\xa1"), b""), (Sleep(CONVERT), b"")),
         *((Transfer(b"\x00", 9), answer(code)), (Transfer(b"\x80\x01"), b"")),
     ]

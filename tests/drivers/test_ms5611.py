@@ -6,7 +6,7 @@ import pytest
 
 from drivers.api import BadFrame, Sleep, Transfer
 from drivers.ms5611 import MS5611, PRESSURE, SHIFTS, TEMPERATURE, Emulator, Settings, calibration, compensated, crc4
-from tests.drivers.talk import follow, meet
+from tests.drivers.talk import Exchange, follow, meet
 
 C5611 = (40127, 36924, 23317, 23282, 33464, 28312)
 C5607 = (46372, 43981, 29059, 27842, 31553, 28165)
@@ -65,13 +65,11 @@ def test_cold_and_warm_agree_with_whole_numbers(d2: int) -> None:
 def test_measures_temperature_then_pressure() -> None:
     device = MS5611("MS5611", Settings())
     meet(device.start(), Emulator("MS5611"))
-    sample = follow(
-        device.measure(),
-        [
-            *((Transfer(b"\x58"), b""), (Sleep(0.00904), b""), (Transfer(b"\x00", 3), (8_569_150).to_bytes(3))),
-            *((Transfer(b"\x48"), b""), (Sleep(0.00904), b""), (Transfer(b"\x00", 3), (9_085_466).to_bytes(3))),
-        ],
-    )
+    script: list[Exchange] = [
+        *((Transfer(b"\x58"), b""), (Sleep(0.00904), b""), (Transfer(b"\x00", 3), (8_569_150).to_bytes(3))),
+        *((Transfer(b"\x48"), b""), (Sleep(0.00904), b""), (Transfer(b"\x00", 3), (9_085_466).to_bytes(3))),
+    ]
+    sample = follow(device.measure(), script)
     assert sample[TEMPERATURE] == pytest.approx(20.08, abs=0.01)
     assert sample[PRESSURE] == pytest.approx(1000.09, abs=0.01)
 
@@ -79,7 +77,7 @@ def test_measures_temperature_then_pressure() -> None:
 def test_a_chip_that_was_still_busy_is_no_reading() -> None:
     device = MS5611("MS5611", Settings())
     meet(device.start(), Emulator("MS5611"))
-    script = [(Transfer(b"\x58"), b""), (Sleep(0.00904), b""), (Transfer(b"\x00", 3), bytes(3))]
+    script: list[Exchange] = [(Transfer(b"\x58"), b""), (Sleep(0.00904), b""), (Transfer(b"\x00", 3), bytes(3))]
     with pytest.raises(BadFrame, match="nothing was measured"):
         follow(device.measure(), script)
 
@@ -88,7 +86,7 @@ def test_the_same_number_twice_is_no_reading() -> None:
     device = MS5611("MS5611", Settings())
     meet(device.start(), Emulator("MS5611"))
     same = (8_569_150).to_bytes(3)
-    script = [
+    script: list[Exchange] = [
         *((Transfer(b"\x58"), b""), (Sleep(0.00904), b""), (Transfer(b"\x00", 3), same)),
         *((Transfer(b"\x48"), b""), (Sleep(0.00904), b""), (Transfer(b"\x00", 3), same)),
     ]
