@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isclose, isfinite
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from drivers import quantities as q
-from drivers.api import KINDS, Quantity
+from drivers.api import KINDS, BadValue, Quantity
 
 Table: TypeAlias = Mapping[str, Any]
 Problems: TypeAlias = list[tuple[str, str]]  # dotted key, and what is wrong with it
@@ -137,6 +137,16 @@ def inverse(value: float, scale: float, offset: float) -> float:
 
 
 FLAGS = {"on": True, "off": False}
+W = TypeVar("W")
+
+
+def unworded(words: Mapping[W, str], value: Any, name: str) -> W:
+    """What stands on the wire for the word *value*; BadValue where nothing does."""
+    shown = {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+    for key, word in words.items():
+        if word == shown:
+            return key
+    raise BadValue(f"{name} {shown!r} is none of {', '.join(words.values())}, which it has on the wire")
 
 
 def worded(said: dict[str, Any], words: Iterable[str], where: str, problems: Problems) -> None:

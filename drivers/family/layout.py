@@ -15,6 +15,7 @@ from drivers.family import (
     FLAGS,
     inverse,
     scaled,
+    unworded,
 )
 from drivers.family.formula import Formula
 
@@ -135,8 +136,7 @@ class Field:
         """The bytes that hold *value*; the bits of others are as in *old*.  BadValue where they cannot."""
         assert self.coding
         if self.words is not None:
-            shown = {True: "on", False: "off"}[value] if isinstance(value, bool) else value
-            return self.coding.write(next(number for number, word in self.words.items() if word == shown), old)
+            return self.coding.write(unworded(self.words, value, self.name), old)
         if isinstance(value, str) or self.coding.kind == "text":
             return self.coding.write(value, old)
         return self.coding.write(inverse(value, self.scale, self.offset), old)

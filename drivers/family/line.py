@@ -140,6 +140,8 @@ def read_fields(said: Table, keys: Mapping[str, Key], problems: Problems) -> tup
         words = read_words(taken["values"], where, problems)
         if words:
             worded(taken, words.values(), where, problems)
+        if taken["scale"] == 0:
+            problems.append((f"{where}.scale", "0 would make every value the same"))
         own = quantity(name, where, taken, problems)
         if taken["value"]:
             derived += read_derived(own, taken["value"], where, said, problems)

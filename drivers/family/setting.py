@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from drivers.api import BadValue, Quantity, Value
-from drivers.family import Problems, Table, inverse
+from drivers.family import Problems, Table, inverse, unworded
 from drivers.family.text import Field
 
 VALUE = re.compile(r"\{value(?::(0?[0-9]{0,2}(?:\.[0-9]{1,2})?[fde]))?\}")
@@ -42,8 +42,7 @@ class Setting:
 def written(field: Field, value: Value, form: str | None) -> str:
     """*value* as the device writes it, a number in the *form* that the command says."""
     if field.words is not None:
-        shown = {True: "on", False: "off"}[value] if isinstance(value, bool) else value
-        return next(text for text, word in field.words.items() if word == shown)
+        return unworded(field.words, value, field.quantity.name)
     if isinstance(value, str):
         return value
     if isinstance(value, bool):

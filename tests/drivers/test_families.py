@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import importlib
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -673,3 +674,40 @@ def test_an_answer_to_what_is_sent_at_first_ends_as_answers_do() -> None:
 def test_a_mistake_about_an_instrument_is_told(change: tuple[str, str], told: str) -> None:
     lines = wrong("mtsics", change)
     assert any(told in line for line in lines), lines
+
+
+@pytest.mark.parametrize("text", [SET, VARIANT, FAN, SUPPLY], ids=["registers", "variant", "frames", "text"])
+@settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
+@given(st.data())
+def test_what_is_set_is_set_or_refused(text: str, data: st.DataObject) -> None:
+    """Whatever stands where a value was: the table is refused, or its quantities are set, or it is said why not."""
+    table: Any = tomllib.loads(text)
+    node = table
+    while isinstance(node, dict | list) and node:
+        key = data.draw(st.sampled_from(sorted(node) if isinstance(node, dict) else range(len(node))))
+        parent, node = node, node[key]
+    parent[key] = data.draw(
+        st.sampled_from(
+            ["", "{value}", "A5 {value} {check}", "{value:05d}", "0x", "a", 0, -1, 0.5, True, {"1": "on"}, []]
+        )
+    )
+    family = table["family"]
+    try:
+        row = importlib.import_module(catalog.FAMILIES.get(family, catalog.FAMILIES["line"])).driver("x", table)
+    except (BadTable, TypeError) as error:
+        assert isinstance(error, BadTable) or not isinstance(family, str)
+        return
+    device, emulator = opened(row), row.emulator()
+    for own in (each for each in row.quantities if each.writable):
+        values = {"flag": st.booleans(), "choice": st.sampled_from(own.choices or ("",)), "text": st.text()}
+        value = data.draw(values.get(own.kind, st.sampled_from([own.low, own.high])))
+        with suppress(DeviceError):
+            meet(device.write(own, value), emulator)
+
+
+def test_a_word_that_the_wire_has_not_is_refused() -> None:
+    only = SUPPLY.replace('RUN = "on", STOP = "off"', 'RUN = "on"')
+    row = made(only)
+    state = row.quantities[2]
+    with pytest.raises(BadValue, match="state 'off' is none of on"):
+        next(opened(row).write(state, False))

@@ -314,6 +314,7 @@ def changed(change: str) -> str:
         ("scale = 0.001 -> unit = 'g'", "quantity.weight.unit: 'g', but weight is in 'kg' everywhere: use scale"),
         ("scale = 0.001 -> kind = 'text'", "quantity.weight.kind: 'text', but weight is 'float' everywhere"),
         ("scale = 0.001 -> unit = 'kg'", "vector.0: gives"),
+        ("scale = 0.001 -> scale = 0", "quantity.weight.scale: 0 would make every value the same"),
         ("scale = 0.001 -> low = 5\nhigh = 1", "quantity.weight: low 5 is not below high 1"),
         ("quantity.weight -> quantity.mass", "quantity.mass.unit: is missing"),
         ("quantity.weight -> quantity.Weight", "quantity.Weight: a name is made of a-z"),
