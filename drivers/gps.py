@@ -13,8 +13,10 @@ usual ones are tried in turn, for ten seconds each, while bytes come that make n
     $xxGSA,A|M,1|2|3,satellite x 12,PDOP,HDOP,VDOP*hh
     $xxGSV,sentences,number,in view{,satellite,elevation,azimuth,strength} x 0..4[,signal]*hh
 
-A sentence without checksum is refused; what makers (``$P``) and ships (``!AIVDM``) say is passed over.  The sentences
-of one instant are an epoch, and give one sample.  Satellites in view are those of all systems, each once.
+A sentence without checksum is refused; what makers (``$P``), ships (``!AIVDM``) and other instruments aboard say is
+passed over.  The sentences of one instant are an epoch, and give one sample, as soon as all came that came last time;
+what comes later than it did, such as an RMC with each tenth GGA, gives another.  Without GSA a position is one in three
+dimensions while altitudes come.  Satellites in view are those of all systems, each once.
 
 UBX needs no setting and may stand beside NMEA on the same line; then the sentences' positions are left out, for they
 say the same with fewer digits.  NAV-PVT tells all; of old receivers POSLLH, STATUS, SOL, VELNED, DOP, TIMEUTC, TIMEGPS
@@ -31,9 +33,10 @@ Wiring: GND, supply as the module wants it, and its TX to our RX.  Our TX is not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from math import cos, pi, radians
 from struct import pack
 from typing import NamedTuple
@@ -85,10 +88,10 @@ class Said(NamedTuple):
     """What one sentence says.  *valid* is None where it does not speak of that; *fault* is a date that is none: what
     else it says holds."""
 
-    values: dict[Quantity, Value]
+    values: Mapping[Quantity, Value]
     moment: nmea.Moment | None = None
-    day: date | None = None
     valid: bool | None = None
+    day: date | None = None
     fault: BadValue | None = None
 
 
@@ -266,13 +269,14 @@ class GPS:
         return sample | said
 
 
-def position(f: list[bytes]) -> dict[Quantity, Value]:
+@lru_cache(4)  # RMC, GGA and GLL of one instant hold the same
+def position(north: bytes, south: bytes, east: bytes, west: bytes) -> Mapping[Quantity, Value]:
     """Latitude, letter, longitude, letter."""
-    if not f[0] or not f[2]:
+    if not north or not east:
         return {}
     return {
-        LATITUDE: LATITUDE.check(nmea.degrees(f[0], f[1], nmea.LATITUDES)),
-        LONGITUDE: LONGITUDE.check(nmea.degrees(f[2], f[3], nmea.LONGITUDES)),
+        LATITUDE: LATITUDE.check(nmea.degrees(north, south, nmea.LATITUDES)),
+        LONGITUDE: LONGITUDE.check(nmea.degrees(east, west, nmea.LONGITUDES)),
     }
 
 
@@ -285,18 +289,18 @@ def measured(modes: bytes) -> bool:
     return not modes or modes.strip(UNMEASURED) != b""
 
 
-def dated(said: Said, day: bytes, month: bytes, year: bytes) -> Said:
-    """*said* with its date.  A receiver whose weeks began anew may write one that is none, and still know its place."""
+def dated(day: bytes, month: bytes, year: bytes) -> tuple[date | None, BadValue | None]:
+    """A date.  A receiver whose weeks began anew may write one that is none, and still know its place."""
     try:
-        return said._replace(day=nmea.calendar(day, month, year))
+        return nmea.calendar(day, month, year), None
     except BadValue as error:
-        return said._replace(fault=error)
+        return None, error
 
 
 def rmc(f: list[bytes]) -> Said:
     valid = f[2] in VALID and measured(f[12] if len(f) > 12 else b"")
-    values = position(f[3:7]) | number(SPEED, f[7], KNOT) | number(TRACK, f[8]) if valid else {}
-    return dated(Said(values, nmea.moment(f[1]), None, valid), f[9][:2], f[9][2:4], f[9][4:])
+    values = {**position(f[3], f[4], f[5], f[6]), **number(SPEED, f[7], KNOT), **number(TRACK, f[8])} if valid else {}
+    return Said(values, nmea.moment(f[1]), valid, *dated(f[9][:2], f[9][2:4], f[9][4:]))
 
 
 def gga(f: list[bytes]) -> Said:
@@ -304,8 +308,8 @@ def gga(f: list[bytes]) -> Said:
     valid = f[6] in QUALITIES or (f[6].isalpha() and measured(f[6]))
     values: dict[Quantity, Value] = {SATELLITES: SATELLITES.check(int(f[7]))} if f[7] else {}
     if valid:
-        values |= position(f[2:6]) | number(HDOP, f[8]) | number(ALTITUDE, f[9])
-    return Said(values, nmea.moment(f[1]), None, valid)
+        values |= {**position(f[2], f[3], f[4], f[5]), **number(HDOP, f[8]), **number(ALTITUDE, f[9])}
+    return Said(values, nmea.moment(f[1]), valid)
 
 
 def gns(f: list[bytes]) -> Said:
@@ -318,7 +322,7 @@ def gll(f: list[bytes]) -> Said:
     if len(f) in (5, 6):
         return Said({}, nmea.moment(f[5]) if len(f) == 6 else None)
     valid = f[6] in VALID and measured(f[7] if len(f) > 7 else b"")
-    return Said(position(f[1:5]) if valid else {}, nmea.moment(f[5]), None, valid)
+    return Said(position(f[1], f[2], f[3], f[4]) if valid else {}, nmea.moment(f[5]), valid)
 
 
 def vtg(f: list[bytes]) -> Said:
@@ -333,7 +337,7 @@ def vtg(f: list[bytes]) -> Said:
 
 
 def zda(f: list[bytes]) -> Said:
-    return dated(Said({}, nmea.moment(f[1])), f[2], f[3], f[4])
+    return Said({}, nmea.moment(f[1]), None, *dated(f[2], f[3], f[4]))
 
 
 def gsa(f: list[bytes]) -> int:

@@ -56,7 +56,7 @@ class Sentences:
             lines.append(self.overlong())
         for line in lines:
             body = line[1:-3]
-            if line[:1] in STARTS and whole(body, line[-3:]) and b"$" not in body:
+            if line[:1] in STARTS and b"$" not in body and whole(body, line[-3:]):
                 self.noise = 0
                 yield body
             elif line:
@@ -97,7 +97,7 @@ class Sentences:
 
 def whole(body: bytes, end: bytes) -> bool:
     """Whether *end*, such as ``*47``, is the checksum of *body*, all that stands before it and behind the $."""
-    return ENDINGS.get(end) == checksum(body) and len(body) < LONGEST and body.isascii()
+    return len(body) < LONGEST and ENDINGS.get(end) == checksum(body) and body.isascii()
 
 
 class Moment(NamedTuple):
@@ -121,6 +121,7 @@ def moment(raw: bytes) -> Moment | None:
     return Moment(f"{hours}:{minutes}:{seconds}.{thousandths}", at * 1000 + int(thousandths))
 
 
+@lru_cache(4)  # it is the same all day
 def calendar(day: bytes, month: bytes, year: bytes) -> date | None:
     """A date; None if it is empty or all noughts, BadValue if no calendar has it.  Two digits mean 1980, when GPS
     began, to 2079."""
