@@ -24,7 +24,7 @@ from gateway import kept
 from gateway.buses import Buses
 from gateway.config import Bus, Device, Endpoint, Folder, Lines, Select, SerialPort, Unit
 from gateway.plan import Plan
-from gateway.run import Connection, Direct, Fed, Lost, Open, Ring, direct, stream
+from gateway.run import Connection, Direct, Fed, Lost, Open, Ring, direct, edged, stream
 from gateway.transports.gpio import Board, Way, Wish
 
 if TYPE_CHECKING:
@@ -157,7 +157,8 @@ class Hardware:
             def opened() -> Connection:
                 if isinstance(board, Board) and (why := kept.broken(device, board)):
                     raise WrongDevice(why)
-                made = board.open(wish(initial=None if inward else levels(), fed=fed, failed=fed, lost=lost))
+                initial = None if inward else levels()
+                made = board.open(wish(initial=initial, fed=edged(fed, ring), failed=fed, lost=lost))
                 return Direct(made, ring, made.close)
 
             return execute(opened)

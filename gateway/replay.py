@@ -107,7 +107,7 @@ class Replay:
                 unit = next((piece.data[0] for piece in self.tape.left if piece.way == ">"), 1)
                 return ModbusLine(self.time, self.tape).at(unit, driver.link.timeout, ring.note)
             case GPIO():
-                raise GatewayError(f"{driver.name} has GPIO lines, and no bytes to record")
+                return self.tape.lines
             case _:
                 return direct(self.tape, ring)
 

@@ -1,8 +1,8 @@
 """Plays a recording to a driver: what the device said is said again, and what the gateway sent is compared with what it
 sends now.
 
-One tape serves a byte stream, where it is an endpoint, and a bus or a folder, where it is a connection.  It knows
-neither frames nor devices: bytes are compared as they stand.
+One tape serves a byte stream, where it is an endpoint, a bus or a folder, where it is a connection, and GPIO lines.  It
+knows neither frames nor devices: bytes are compared as they stand.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from twisted.internet.interfaces import IProtocol, IProtocolFactory, IReactorTim
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from drivers.api import NoAnswer, Operation, Transfer, Write
+from drivers.api import Edge, NoAnswer, Operation, Transfer, Write
 from gateway.recording import Piece
-from gateway.run import sent
+from gateway.run import Connection, Fed, Lost, sent
 
 
 @implementer(IStreamClientEndpoint)
@@ -38,6 +38,12 @@ class Tape:
     def seconds(self) -> float:
         """Which second of the recording it is."""
         return self.clock.seconds() - self.base
+
+    def until(self) -> float:
+        """Seconds until what comes next."""
+        wait = self.left[0].at - self.seconds()
+        self.base -= max(0.0, wait - self.longest)
+        return min(wait, self.longest)
 
     def at(self, piece: Piece) -> None:
         """It is that of *piece* now."""
@@ -93,12 +99,50 @@ class Tape:
     def close(self) -> None:
         """A connection is closed; the next goes on where this one was."""
 
+    # As GPIO lines
+
+    def lines(self, fed: Fed, lost: Lost) -> Deferred[Connection]:
+        """Opens them.  What they were set to is told as what they were: nobody sets them again."""
+        made: Connection = Levels(self, fed)
+        return succeed(made)
+
     # As an endpoint
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         protocol = cast(IProtocol, protocolFactory.buildProtocol(cast(Any, None)))
         Line(self, protocol)
         return succeed(protocol)
+
+
+class Levels:
+    """GPIO lines whose levels are those of the tape."""
+
+    def __init__(self, tape: Tape, fed: Fed) -> None:
+        self.tape, self.fed, self.open = tape, fed, True
+        if tape.left:
+            tape.base = tape.clock.seconds() - tape.left[0].at
+        tape.clock.callLater(0, self.say)
+
+    def say(self) -> None:
+        tape = self.tape
+        while self.open and tape.left:
+            if (wait := tape.until()) > 1e-9:
+                tape.clock.callLater(wait, self.say)
+                return
+            tape.moved, piece = tape.clock.seconds(), tape.left.popleft()
+            self.fed(tuple(Edge(line, level == "1", piece.at) for line, level in told(piece.data)))
+
+    def perform(self, operation: Operation) -> Deferred[bytes]:
+        return fail(NoAnswer("it was not sent that then"))
+
+    def close(self) -> None:
+        self.open = False
+
+
+def told(data: bytes) -> list[tuple[str, str]]:
+    """Lines and their levels; what is none is passed over."""
+    words = (text.rpartition(" ") for text in data.decode("utf-8", "replace").splitlines())
+    return [(line, level) for line, _, level in words if level in ("0", "1")]
 
 
 @implementer(ITransport)
@@ -116,9 +160,8 @@ class Line:
         """What comes next, when its time has come; what answers a question, when that was asked."""
         tape = self.tape
         while self.connected and tape.left and tape.left[0].way == "<":
-            if (wait := tape.left[0].at - tape.seconds()) > 1e-9:
-                tape.base -= max(0.0, wait - tape.longest)
-                tape.clock.callLater(min(wait, tape.longest), self.say)
+            if (wait := tape.until()) > 1e-9:
+                tape.clock.callLater(wait, self.say)
                 return
             tape.moved = tape.clock.seconds()
             self.protocol.dataReceived(tape.left.popleft().data)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from drivers import bme280, ds18b20, gps, mhz19, relay, sht31
+from drivers import bme280, button, ds18b20, gps, mhz19, relay, sht31
 from drivers.api import Driver
 from gateway import catalog
 from gateway.client import GatewayError
@@ -131,6 +131,23 @@ def test_a_device_that_talks_has_its_own_times() -> None:
     assert len(set(times)) > 10
 
 
+def test_levels_of_lines_are_told_at_their_times() -> None:
+    """Two edges of one millisecond are one piece; what an output was set to is what it was."""
+
+    def line(at: float, way: str, *words: str) -> str:
+        data = "".join(f"{word}\n" for word in words).encode()
+        return f"{at:.3f} {way} {data.hex(' ')}\n"
+
+    pressed = line(0, "<", "line 1") + line(2, "<", "line 0", "line 1") + line(500, "<", "line 0")
+    replay = Replay(button.DRIVER, made(pressed), lambda readings: None)
+    replay.run()
+    state, count = (replay.hub.latest[f"button.{name}"] for name in ("state", "count"))
+    assert (state.value, state.monotonic, count.value) == (True, 500.0, 2) and replay.time.seconds() < 20
+    switched = line(0, ">", "line 0") + line(1, ">", "line 1")
+    assert said(relay.DRIVER, switched)[-2:] == ["relay.state on - +1.000 unsynced", "# 2 readings; no errors"]
+    assert said(relay.DRIVER, line(0, "<", "what it is"))[-1] == "# 0 readings; no errors"
+
+
 def test_whoever_has_seen_enough_ends_it() -> None:
     replay = Replay(sht31.DRIVER, made(START + asked(0.003, 10, 20)), lambda readings: None)
     replay.run(lambda at: at < 5)
@@ -145,7 +162,6 @@ def test_it_ends_where_the_driver_asks_no_more() -> None:
 @pytest.mark.parametrize(
     ("driver", "text", "about"),
     [
-        (relay.DRIVER, "0.0 < 00\n", "GPIO lines"),
         (sht31.DRIVER, "# date: yesterday\n0.0 < 00\n", "first lines"),
         (sht31.DRIVER, "# settings: [1]\n0.0 < 00\n", "first lines"),
         (sht31.DRIVER, "# settings: {\n0.0 < 00\n", "first lines"),

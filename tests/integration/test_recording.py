@@ -20,6 +20,8 @@ DEVICES = config(
     roof={"driver": "gps", "port": "/dev/ttyUSB0"},
     office={"driver": "mhz19", "port": "/dev/ttyUSB1", "period": "500ms"},
     pump={"driver": "relay", "line": "gpio:GPIO17"},
+    water={"driver": "counter", "line": "gpio:GPIO22"},
+    spare={"driver": "relay", "line": "gpio:GPIO18", "enabled": False},
 )
 
 
@@ -30,6 +32,17 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
             made.reaches(name, "running")
         made.until(lambda: len(made.ask("log attic 1000")) > 10, "bytes")
         yield made
+
+
+def test_levels_of_lines_are_recorded_with_the_times_of_their_edges(daemon: Daemon, tmp_path: Path) -> None:
+    daemon.ask("set pump.state on")
+    daemon.until(lambda: int(daemon.value("water.count")) > 2, "pulses")
+    for name in "pump", "water":
+        file = tmp_path / f"{name}.rec"
+        now = daemon.value(f"{name}.{'state' if name == 'pump' else 'count'}")
+        file.write_text(said(tmp_path, "record", name, "--port", daemon.port).stdout)
+        done = said(tmp_path, "replay", file, "--speed", "inf")
+        assert "no errors" in done.stderr and f" {now} - " in done.stdout
 
 
 @pytest.mark.parametrize("name", ["attic", "cellar", "roof", "office"])
@@ -84,8 +97,8 @@ def test_what_cannot_be_recorded(daemon: Daemon, tmp_path: Path) -> None:
         return said(tmp_path, "record", *words, "--port", daemon.port, status=1).stderr
 
     assert "attick: no such device" in refused("attick")
-    assert "nothing went over the wire of pump yet" in refused("pump")
-    assert "of pump in the last 30 s" in refused("pump", "--minutes", "0.5")
+    assert "nothing went over the wire of spare yet" in refused("spare")
+    assert "of spare in the last 30 s" in refused("spare", "--minutes", "0.5")
     assert "No such file" in refused("attic", "-o", tmp_path / "none" / "it.rec")
 
 
