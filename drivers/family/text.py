@@ -31,8 +31,10 @@ COLOUR = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]")  # and what else a log does to a 
 # A number and its unit; balances line up the digits and so put spaces behind the sign.
 PLAIN = re.compile(r"([+-]? *(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?) ?(.*)")
 DECIMAL_COMMA = re.compile("[0-9],[0-9]")
+OTHERWISE = {"celsius": "C", "lux": "lx", "%rh": "%", "% rh": "%"}
 MARK = re.compile(" ?([=:]) ?")
 PAIR = re.compile("([^=:]+)[=:](.*)")
+UNIT = re.compile(r"(.*)\(([^()]*)\)")  # behind a name: Humidity (%): 40
 SLOT = re.compile(r"\{(\w+)\}")
 FLAGS = dict.fromkeys(("1", "true", "on", "yes"), True) | dict.fromkeys(("0", "false", "off", "no"), False)
 JSON = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)  # ours is the only idea of a number
@@ -65,10 +67,11 @@ class Field:
         return self.quantity.check(text)
 
     def number(self, text: str) -> float | int:
-        """Behind the number may stand the quantity's own unit, and no other: 75F is not 75 °C."""
+        """Behind the number may stand the quantity's own unit, and no other: 75F is not 75 °C.  What follows that, such
+        as the same in °F, says nothing new."""
         found, unit = PLAIN.fullmatch(text), self.quantity.unit
         plain = self.scale == 1 and self.offset == 0
-        if found is None or found[2] and not (plain and spelt(found[2]) == spelt(unit)):
+        if found is None or found[2] and not (plain and begins(found[2], unit)):
             raise BadValue(f"{self.quantity.name} {text[:40]!r} is no number{f' of {unit}' if plain and unit else ''}")
         value = scaled(float(found[1].replace(" ", "")), self.scale, self.offset)
         return int(value) if self.quantity.kind == "int" and value.is_integer() else value
@@ -136,9 +139,16 @@ class Line:
             yield sample
 
 
+def begins(text: str, unit: str) -> bool:
+    """Whether *text* is *unit*, however it is spelt, or goes on behind it."""
+    words = text.split()
+    return bool(unit) and any(spelt(" ".join(words[:count])) == spelt(unit) for count in (1, 2))
+
+
 def spelt(unit: str) -> str:
     """*unit* as one who has but ASCII would write it: ug/m3, C."""
-    return normalize("NFKC", unit).replace("μ", "u").removeprefix("°")
+    plain = re.sub(r"^(°|\*|o(?=C)|[Dd]eg\.? ?)", "", normalize("NFKC", unit).replace("μ", "u"))
+    return OTHERWISE.get(plain.lower(), plain)
 
 
 def too_long() -> BadFrame:
@@ -146,18 +156,21 @@ def too_long() -> BadFrame:
 
 
 def pairs(line: str) -> Mapping[str, str]:
-    """Words behind a value, up to the next key or a comma or semicolon, belong to it."""
+    """Words behind a value, up to the next key, a comma, a semicolon or a bar, belong to it."""
     if DECIMAL_COMMA.search(line):  # 21,5 must not become 21
         raise BadFrame("a comma inside a number")
     found = {}
-    for clause in re.split("[,;]", " ".join(line.split())):
-        key = ""
+    for clause in re.split("[,;|]", " ".join(line.split())):
+        key = before = ""
         for word in MARK.sub(r"\1", clause).split():
             if pair := PAIR.fullmatch(word):
-                key = pair[1].lower()
-                found[key] = pair[2]
+                unit = UNIT.fullmatch(pair[1])
+                key = ((unit[1] or before) if unit else pair[1]).lower()
+                value = f"{pair[2]} {unit[2]}" if unit else pair[2]
+                found[key] = f"twice: {found[key]}, {value}" if key in found else value  # which one is it?
             elif key:
                 found[key] += f" {word}"
+            before = word
     return found
 
 

@@ -94,6 +94,17 @@ def test_any_line_end_and_any_chunks(end: bytes) -> None:
         ("\x1b[0;36m[sensor] temperature=21.5\x1b[0m", {"temperature": 21.5}),
         ("\x1b[1;32mtemperature\x1b[0m: 21.5 °C\x1b[K", {"temperature": 21.5}),
         ("boot ok temperature=.5 uptime=12:30:45", {"temperature": 0.5}),
+        (
+            "Humidity: 45.20%  Temperature: 23.40°C 74.12°F  Heat index: 23.10°C",
+            {"humidity": 45.2, "temperature": 23.4},
+        ),
+        ("Humidity: 45.20 %\tTemperature: 23.40 *C 74.12 *F", {"humidity": 45.2, "temperature": 23.4}),
+        ("Temp: 21.5 deg C | RH: 40 %RH | Light: 320 lux", {"temperature": 21.5, "humidity": 40, "illuminance": 320}),
+        (
+            "Humidity (%): 45.2 Temperature(Celsius)=21.5 CO2 (ppm): 612",
+            {"humidity": 45.2, "temperature": 21.5, "co2": 612},
+        ),
+        ("x=1 x=2 count=3", {"count": 3}),
         ("temperature= -  3.25 C", {"temperature": -3.25}),  # digits below digits
         ("state=OFF count=117", {"state": False, "count": 117}),
     ],
@@ -108,6 +119,11 @@ def test_pairs(text: str, sample: Mapping[str, Value]) -> None:
         ("temperature=21,5", "BadFrame"),  # 21 would be a false reading
         ("temperature=75F", "BadValue"),
         ("temperature=75 F", "BadValue"),
+        ("temperature=75 F 23.9 C", "BadValue"),
+        ("Temperature (F): 75", "BadValue"),
+        ("temperature=21.5 Heat", "BadValue"),  # who knows what that is a unit of
+        ("Inside temperature: 21.5 Outside temperature: 4.5", "BadValue"),  # which one is it?
+        ("temperature=21.5C temperature=4.5C", "BadValue"),
         ("pm10=3 mg/m3", "BadValue"),
         ("temperature=", "BadValue"),
         ("temperature=nan", "BadValue"),
