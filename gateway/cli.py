@@ -86,7 +86,7 @@ def parser() -> argparse.ArgumentParser:
         demo.add_argument(f"--{name}", type=int, default=port, metavar="PORT", help=f"instead of {port}")
     demo.add_argument("--faults", type=Path, metavar="FILE", help="what else goes wrong, and when")
     check = add("check", "check a configuration; needs no hardware", do_check)
-    check.add_argument("file", type=Path, nargs="?", help="a configuration, or a driver of your own; default: --config")
+    check.add_argument("file", type=Path, nargs="*", help="a configuration, or drivers of your own; default: --config")
     check.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help=f"default: {CONFIG}")
     safe = add("safe", "put outputs where `stop` wants them, after a gateway that was killed", do_safe)
     safe.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help=f"default: {CONFIG}")
@@ -219,9 +219,12 @@ def load(path: Path) -> Any:
 
 
 def do_check(chosen: Any, install: Install) -> int:
+    return max(map(check_file, getattr(chosen, "file", None) or [chosen.config]))
+
+
+def check_file(file: Path) -> int:
     from gateway.config import ConfigError
 
-    file = getattr(chosen, "file", None) or chosen.config
     try:
         if is_driver(file):
             return check_driver(file)

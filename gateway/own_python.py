@@ -28,7 +28,7 @@ def from_python(name: str, text: str, file: str) -> tuple[Driver[Any], ...]:
         exec(compile(text, file, "exec", dont_inherit=True), module.__dict__)
         found = tuple(rows(module))
         problems = [*misnamed(name, file, found)]
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # sys.exit() in it must not end the gateway
         problems = [Problem(file, line(error, file), "", f"{type(error).__name__}: {error}")]
     if problems:
         if before is not None:
@@ -53,7 +53,7 @@ def misnamed(name: str, file: str, found: tuple[Driver[Any], ...]) -> Iterator[P
             yield Problem(file, 0, "", f"`{row.name}`: a driver's name has small letters and digits only")
 
 
-def line(error: Exception, file: str) -> int:
+def line(error: BaseException, file: str) -> int:
     """The last line of *file* that led to *error*."""
     if isinstance(error, SyntaxError):
         return error.lineno or 0

@@ -46,6 +46,7 @@ def test_an_unchanged_file_gives_the_very_same_rows(tmp_path: Path) -> None:
     ("name", "text", "problem"),
     [
         ("own75", "x = 1\nraise OSError('no')\n", "own75.py:2: OSError: no"),
+        ("own75", "import sys\nsys.exit(3)\n", "own75.py:2: SystemExit: 3"),
         ("own75", "import nothing_like_it\n", "own75.py:1: ModuleNotFoundError: "),
         ("own75", "def f(:\n", "own75.py:1: SyntaxError: "),
         ("own75", "x = 1\n", "own75.py: ValueError: its last statement must be `DRIVER = Driver(...)`"),
@@ -104,6 +105,10 @@ def test_check_proves_a_driver_of_one_s_own(tmp_path: Path, capsys: pytest.Captu
     program.write_text(OWN)
     assert check(str(program)) == 0
     assert f"{program}: good; driver `owntmp102`, 1 quantity" in capsys.readouterr().out
+    table.write_text("family = 1\n")
+    assert check(str(table), str(program)) == 1
+    told = capsys.readouterr()
+    assert told.err.endswith("dust.toml: 1 mistake\n") and "own75.py: good" in told.out, "all that were asked for"
 
 
 def test_check_of_a_configuration_stays_what_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
