@@ -159,7 +159,7 @@ def pairs(line: str) -> Mapping[str, str]:
     """Words behind a value, up to the next key, a comma, a semicolon or a bar, belong to it."""
     if DECIMAL_COMMA.search(line):  # 21,5 must not become 21
         raise BadFrame("a comma inside a number")
-    found = {}
+    found: dict[str, str] = {}
     for clause in re.split("[,;|]", " ".join(line.split())):
         key = before = ""
         for word in MARK.sub(r"\1", clause).split():
