@@ -15,13 +15,14 @@ from typing import NamedTuple
 
 from drivers.api import BadFrame, BadValue
 
-LONGEST = 128  # bytes from $ to checksum; the standard says 82, receivers of high precision say more
+LONGEST = 256  # bytes from $ to checksum; the standard says 82, receivers of high precision say more
 NOISE = 1024  # bytes without a sentence before we say so; a receiver's own binary frames are shorter
 PROPRIETARY = b"P"  # such a sentence means what its maker likes
 LATITUDES = {b"N": 1, b"S": -1}
 LONGITUDES = {b"E": 1, b"W": -1}
 STARTS = (b"$", b"!")  # ! begins AIS, what ships say of themselves: a sentence, too
 ENDS = (b"\r", b"\n")
+TAG = b"\\"  # stands on both sides of a TAG block
 DIGITS = "0123456789ABCDEFabcdef"
 ENDINGS = {f"*{high}{low}".encode(): int(high + low, 16) for high in DIGITS for low in DIGITS}
 
@@ -29,6 +30,7 @@ ENDINGS = {f"*{high}{low}".encode(): int(high + low, 16) for high in DIGITS for 
 def checksum(body: bytes) -> int:
     """Exclusive or of all bytes, at most LONGEST.  Folding one long number costs 0.6 of reduce(xor, body)."""
     folded = int.from_bytes(body, "little")
+    folded ^= folded >> 1024
     folded ^= folded >> 512
     folded ^= folded >> 256
     folded ^= folded >> 128
@@ -41,8 +43,9 @@ def checksum(body: bytes) -> int:
 class Sentences:
     """The reading side of one connection: bytes in, bodies of sentences (between $ and \\*) and errors out.
 
-    What stands between sentences is passed over, and so is what a maker's own sentence holds; only a
-    long stretch without any sentence is an error: the baud rate is wrong, or something else talks."""
+    What stands between sentences is passed over, and so is what a maker's own sentence holds, and a TAG block before it
+    (NMEA 0183 4.0: who said it, and when), as ``\\s:mast*hh\\$GPRMC``; only a long stretch without any sentence is an
+    error: the baud rate is wrong, or something else talks."""
 
     def __init__(self) -> None:
         self.tail = b""
@@ -72,9 +75,10 @@ class Sentences:
     def pick(self, line: bytes) -> Iterator[bytes | BadFrame]:
         """Find the sentences in a line that is not exactly one: torn ones, and those behind noise."""
         before, *pieces = line.split(b"$")
-        self.noise += len(before)
-        self.passed += len(before)
-        for ship in before.split(b"!")[1:]:  # a multiplexer tells before it where it comes from: \\s:mast*hh\\!AIVDM
+        if not (before[:1] == before[-1:] == TAG):
+            self.noise += len(before)
+            self.passed += len(before)
+        for ship in before.split(b"!")[1:]:  # behind a TAG block
             if whole(ship[:-3], ship[-3:]):
                 self.noise = 0
                 yield ship[:-3]

@@ -130,6 +130,19 @@ def test_ships_that_speak_on_the_same_line_are_no_noise() -> None:
     assert fed(ais.replace(b"B", b"C") * 60) == ["BadFrame"] * 2  # a wrong checksum: that is noise
 
 
+def test_tag_blocks_are_no_noise() -> None:
+    sentences = Sentences()
+    assert [*sentences.feed(b"\\s:mast,c:1234567890*55\\" + RMC)] == BODIES[:1]
+    assert (sentences.noise, sentences.passed) == (0, 0)
+    assert [*sentences.feed(b"!\\" + RMC)] == BODIES[:1] and sentences.passed == 2
+
+
+def test_a_sentence_longer_than_the_standard_has_them() -> None:
+    body = b"IIXDR" + b",A,-3.0,D,HEEL" * 15
+    assert 200 < len(body) < LONGEST
+    assert fed(b"$%s*%02X\r\n" % (body, checksum(body))) == [body]
+
+
 def test_a_sentence_without_checksum_is_told_so() -> None:
     sentences = Sentences()
     (error,) = sentences.feed(b"$GPGLL,4916.45,N,12311.12,W,225444,A\r\n")
