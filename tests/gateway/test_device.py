@@ -14,11 +14,13 @@ from twisted.python.failure import Failure
 
 from drivers import sht31
 from drivers.api import (
+    GPIO,
     I2C,
     BadFrame,
     DeviceError,
     Driver,
     Edge,
+    Link,
     NoAnswer,
     Operation,
     Quantity,
@@ -43,6 +45,7 @@ from gateway.run import Connection, Fed, Lost, Ring
 
 TEMPERATURE = temperature(-40, 125, digits=2)
 STATE = Quantity("state", kind="flag", writable=True)
+CHIP = I2C((0x10,))
 
 
 class Wire:
@@ -102,7 +105,7 @@ class Fragile:
 
 
 class World:
-    def __init__(self, device: Any, memory: Memory | None = None, **more: Any) -> None:
+    def __init__(self, device: Any, memory: Memory | None = None, link: Link = CHIP, **more: Any) -> None:
         self.time = Clock()
         self.hub = Hub(clock.Clock(1, self.time.seconds))
         self.wires: list[Wire] = []
@@ -110,7 +113,7 @@ class World:
         self.answers: Any = None
         self.fed: Fed = lambda data: None
         self.lost: Lost = lambda reason: None
-        row = Driver(name="test", title="Test", link=I2C((0x10,)), quantities=(TEMPERATURE, STATE), period=10.0,
+        row = Driver(name="test", title="Test", link=link, quantities=(TEMPERATURE, STATE), period=10.0,
                      settings=object, device=device, emulator=sht31.Emulator, documentation=None)  # fmt: skip
         card = Card(name="x", label="", driver="test", title="", documentation="", where="", period=10.0, settings={},
                     quantities=row.quantities)  # fmt: skip
@@ -377,6 +380,11 @@ def test_bytes_that_nobody_understands_ask_for_the_baud_rate() -> None:
     world.time.advance(30.1)
     assert world.device.status.state == "absent" and "baud" in world.device.status.reason
     assert world.hub.errors["x", "BadFrame"].count == 2
+    world = World(Fragile, link=GPIO("in"))  # whose edges are in the ring as well
+    world.device.startService()
+    world.ring.note("<", b"line 1\n")
+    world.time.advance(30.1)
+    assert world.device.status.state == "absent" and "silent" in world.device.status.reason
 
 
 def test_what_waits_is_told_when_the_device_goes() -> None:
