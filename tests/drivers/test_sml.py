@@ -5,6 +5,8 @@ makers' ways: volkszaehler/libsml, issues 59, 75 and 136."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,6 +58,32 @@ def said(*values: bytes, who: bytes = WHO) -> list[Any]:
 TEN = integer(-1, 1)
 WH, W = natural(30), natural(27)
 POWER = value("1.0.16.7.0", W, TEN, integer(168, 4))
+
+
+CORPUS = Path(__file__).parents[1] / "corpus" / "sml"
+CODES = {  # of the captures: quantity, and how much of its unit what they have is
+    **{"0100010800ff": ("energy_import", 1000), "0100010801ff": ("energy_import_t1", 1000)},
+    **{"0100010802ff": ("energy_import_t2", 1000), "01000f0700ff": ("power_total", 1), "0100100700ff": ("power", 1)},
+    **{"0100240700ff": ("power_l1", 1), "0100380700ff": ("power_l2", 1), "01004c0700ff": ("power_l3", 1)},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "serial"), [("emh-ed300l", "06454d4801027156cd45"), ("iskra-mt175", "1ISK0067362659")]
+)
+def test_captures(name: str, serial: str) -> None:
+    """Each value of each file against that of SmlLib."""
+    expected = json.loads((CORPUS / "expect.json").read_text())[name]
+    samples = events((CORPUS / f"{name}.bin").read_bytes())
+    assert len(samples) == len(expected) > 0
+    for sample, said in zip(samples, expected, strict=True):
+        assert sample.pop("serial") == serial
+        assert {CODES[code][0]: value / CODES[code][1] for code, value in said.items()} == pytest.approx(sample)
+
+
+def test_a_capture_whose_files_are_all_torn() -> None:
+    found = events((CORPUS / "dzg-dvs7420-torn.bin").read_bytes())
+    assert len(found) == 7 and {type(event) for event in found} == {BadFrame}
 
 
 def test_a_file_of_a_meter() -> None:
