@@ -161,6 +161,7 @@ class GPS:
             elif isinstance(piece, BadFrame):
                 yield piece
             else:
+                self.sentences.noise = 0  # what stands between, such as RTCM, is no sign of a wrong speed
                 for event in self.epochs.take(piece):
                     yield self.solve(event) if isinstance(event, ubx.Solution) else event
 

@@ -392,6 +392,14 @@ def test_ubx_beside_sentences() -> None:
     assert len([*device.feed(Emulator().tick(30.0))]) == 20
 
 
+def test_corrections_between_frames_of_ubx_are_no_wrong_speed() -> None:
+    rtcm, receiver = b"\xd3\x00\xff" + bytes(700), BinaryEmulator()
+    frames = [said[said.index(b"\xb5b") :] for said in (receiver.tick(1.0) for _ in range(20))]
+    mixed = fed(*(part for said in frames for part in (rtcm, said)))
+    assert len(mixed) == 20 and not [event for event in mixed if isinstance(event, DeviceError)]
+    assert isinstance(fed(20 * rtcm)[0], BadFrame)
+
+
 def test_ubx_and_sentences_agree() -> None:
     for one, other in zip(fed(BinaryEmulator().tick(60.0)), fed(Emulator().tick(60.0)), strict=True):
         assert not isinstance(one, DeviceError) and not isinstance(other, DeviceError)
