@@ -28,7 +28,7 @@ from gateway.listeners import Listeners
 from gateway.manual import Manual
 from gateway.memory import Memory
 from gateway.plan import planned
-from gateway.run import Ring
+from gateway.ring import Ring
 from gateway.systemd import notify, watchdog
 from gateway.timesource import last_known
 from gateway.walltime import WallTime

@@ -43,7 +43,8 @@ from gateway.outputs import Outputs
 from gateway.plan import Plan
 from gateway.plausible import Plausible
 from gateway.polls import Polls
-from gateway.run import Connection, Open, Ring, converse
+from gateway.ring import Ring
+from gateway.run import Connection, Open, converse
 
 SILENCE = 10.0  # seconds: a device that speaks by itself is lost when silent for so long, or for three periods
 SLACK = 2.0  # seconds that a reading may be late before it is stale

@@ -24,7 +24,8 @@ from gateway import kept
 from gateway.buses import Buses
 from gateway.config import Bus, Device, Endpoint, Folder, Lines, Select, SerialPort, Unit
 from gateway.plan import Plan
-from gateway.run import Connection, Direct, Fed, Lost, Open, Ring, direct, edged, stream
+from gateway.ring import Ring, edged
+from gateway.run import Connection, Direct, Fed, Lost, Open, direct, stream
 from gateway.transports.gpio import Board, Way, Wish
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from drivers.api import Emulates, Modbus, ModbusEmulator, Serial
 from drivers.codec.modbus import RTU, TCP
 from drivers.codec.modbus_slave import Units
 from gateway.config import Device, Endpoint, ModbusTCP, SerialPort, Unit
-from gateway.run import Open, Ring
+from gateway.ring import Ring
+from gateway.run import Open
 from gateway.transports.modbus import ModbusLine
 from gateway.transports.turns import Pace, pace
 

@@ -28,7 +28,8 @@ from gateway.hub import Card, Hub
 from gateway.plan import Plan
 from gateway.reading import Reading, Readings
 from gateway.recording import FIRST, Piece, Recording, parse
-from gateway.run import Open, Ring, direct, stream
+from gateway.ring import Ring
+from gateway.run import Open, direct, stream
 from gateway.tape import Tape
 from gateway.transports.modbus import ModbusLine
 

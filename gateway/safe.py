@@ -30,7 +30,7 @@ from gateway.hub import Hub
 from gateway.memory import Memory
 from gateway.output import Output, word
 from gateway.plan import planned
-from gateway.run import Ring
+from gateway.ring import Ring
 from gateway.timesource import may_be_wrong_at_boot, synchronised
 
 LIMIT = 5.0  # seconds for all of it; systemd waits for ten

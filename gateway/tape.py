@@ -20,7 +20,8 @@ from zope.interface import implementer
 
 from drivers.api import Edge, NoAnswer, Operation, Transfer, Write
 from gateway.recording import Piece
-from gateway.run import Connection, Fed, Lost, sent
+from gateway.ring import sent
+from gateway.run import Connection, Fed, Lost
 
 
 @implementer(IStreamClientEndpoint)

@@ -22,7 +22,8 @@ from gateway.device import SILENCE, Device
 from gateway.hub import Card, Hub
 from gateway.plan import Plan
 from gateway.reading import Readings
-from gateway.run import Connection, Direct, Fed, Open, Ring, direct, stream
+from gateway.ring import Ring
+from gateway.run import Connection, Direct, Fed, Open, direct, stream
 from gateway.transports.emulated import EmulatedI2C, EmulatedSerial
 from gateway.transports.fake import FakeGPIO
 from gateway.transports.faults import Faulty

@@ -41,7 +41,8 @@ from gateway.memory import Memory
 from gateway.plan import Plan
 from gateway.polls import PATIENCE
 from gateway.reading import Readings
-from gateway.run import Connection, Fed, Lost, Ring
+from gateway.ring import Ring
+from gateway.run import Connection, Fed, Lost
 
 TEMPERATURE = temperature(-40, 125, digits=2)
 STATE = Quantity("state", kind="flag", writable=True)

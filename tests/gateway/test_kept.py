@@ -12,7 +12,7 @@ from drivers import relay
 from gateway import config, kept
 from gateway.hardware import Hardware
 from gateway.plan import planned
-from gateway.run import Ring
+from gateway.ring import Ring
 from gateway.transports.gpio import Backend, Board
 from gateway.transports.gpiochip import GPIOChips
 from gateway.transports.rpi import RPi

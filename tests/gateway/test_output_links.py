@@ -19,7 +19,8 @@ from gateway.device import Device
 from gateway.history.question import Deed
 from gateway.hub import Card, Hub
 from gateway.plan import Plan
-from gateway.run import Connection, Direct, Fed, Lost, Ring
+from gateway.ring import Ring
+from gateway.run import Connection, Direct, Fed, Lost
 from gateway.transports.fake import FakeGPIO
 from gateway.transports.faults import Faulty
 from gateway.transports.gpio import Wish

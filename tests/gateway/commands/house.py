@@ -16,7 +16,7 @@ from gateway.clock import Clock
 from gateway.commands import Answer, Commands, Session, Who
 from gateway.hub import Card, Chunk, Hub, Status
 from gateway.manual import Manual
-from gateway.run import Ring
+from gateway.ring import Ring
 from tests.gateway.commands.pastime import Pastime
 
 TEMPERATURE, HUMIDITY, STATE = temperature(-40, 125, digits=2), humidity(), state(writable=True)
