@@ -82,7 +82,8 @@ ROWS: dict[str, Driver[Any]] = {
         button.DRIVER,
         *counter.DRIVER,
         *pms5003.DRIVER,
-        *(module.DRIVER for module in (board, dht22, ds18b20, hwmon, iio, max31855, mcp3008, pwm)),
+        *(module.DRIVER for module in (board, ds18b20, hwmon, iio, max31855, mcp3008, pwm)),
+        *dht22.DRIVER,
         BLIND,
     )
 }
