@@ -82,6 +82,7 @@ TEXT = {  # a quantity of a text device
     **QUANTITY,
     **SCALED,
     "values": Key((dict,), None),
+    "absent": Key((list,), [], items=object),
     "value": Key((str,), ""),
 }
 SETTABLE = {**TEXT, "set": Key((str,), ""), "done": Key((str,), "")}

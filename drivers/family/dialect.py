@@ -47,7 +47,8 @@ class Dialect:
         for command, pattern in self.commands:
             if command in answers:
                 for key, text in self.found(pattern, answers[command]).items():
-                    sample[self.fields[key].quantity] = self.fields[key].read(text.strip())
+                    if not self.fields[key].nothing(text.strip()):
+                        sample[self.fields[key].quantity] = self.fields[key].read(text.strip())
         return derive(sample, self.derived)
 
     def found(self, pattern: re.Pattern[str], answer: bytes) -> Mapping[str, str]:

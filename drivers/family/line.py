@@ -146,7 +146,9 @@ def read_fields(said: Table, keys: Mapping[str, Key], problems: Problems) -> tup
         if taken["value"]:
             derived += read_derived(own, taken["value"], where, said, problems)
             continue
-        field = Field(own, taken["scale"], taken["offset"], words)
+        if any(isinstance(each, bool) or not isinstance(each, str | int | float) for each in taken["absent"]):
+            problems.append((f"{where}.absent", "is no list of texts and numbers"))
+        field = Field(own, taken["scale"], taken["offset"], words, tuple(taken["absent"]))
         for key in dict.fromkeys(key.lower() for key in (name, *taken["aliases"])):
             if key in fields:
                 problems.append((where, f"{key!r} already stands for {fields[key].quantity.name}"))

@@ -51,6 +51,13 @@ class Field:
     scale: float = 1
     offset: float = 0
     words: Mapping[str, str] | None = None
+    absent: tuple[str | float, ...] = ()
+
+    def nothing(self, text: str) -> bool:
+        """Whether *text* is what the device says where it has no value."""
+        found = PLAIN.fullmatch(text) if self.absent else None
+        number = float(found[1].replace(" ", "")) if found else None
+        return any(text.lower() == each.lower() if isinstance(each, str) else number == each for each in self.absent)
 
     def read(self, text: str) -> Value:
         if self.words is not None:
@@ -127,6 +134,8 @@ class Line:
             yield BadFrame(f"no known key: {line[:60]!r}")
         sample = dict[Quantity, Value]()
         for field, text in texts.items():
+            if field.nothing(text):
+                continue
             try:
                 sample[field.quantity] = field.read(text)
             except BadValue as error:

@@ -394,6 +394,26 @@ def test_own_names_have_own_units_and_ranges() -> None:
     assert (flow.name, flow.unit, flow.low, flow.high, flow.digits) == ("flow", "l/s", 0, 9, 1)
 
 
+def test_what_means_nothing_is_left_out() -> None:
+    row = table("""
+        family = "line"
+        title = "x"
+        documentation = "x"
+        format = "pairs"
+        period = 1
+        [quantity]
+        a = { unit = "", low = 0, high = 9, absent = [-999] }
+        b = { unit = "", low = 0, high = 9, absent = ["---", "Err"] }
+        [[vector]]
+        text = "a=5 b=7"
+        gives = { a = 5, b = 7 }
+        [[vector]]
+        text = "a=-999 b=ERR"
+    """)
+    assert heard(row, b"a=5 b=---\na=-999.0 b=7\na=- 999\na=-99 b=7\n") == [{"a": 5}, {"b": 7}, "BadValue", {"b": 7}]
+    assert "quantity.weight.absent: is no list of texts and numbers" in changed("scale = 0.001 -> absent = [true]")
+
+
 # What a talking device is told
 
 VALVE = """
