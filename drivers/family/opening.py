@@ -85,7 +85,7 @@ def opened(steps: tuple[Step, ...]) -> Talk[str]:
             if step.answer:
                 raise
         else:
-            if not came.startswith(step.answer):
+            if step.answer and not (came.startswith(step.answer) and step.ask.frame(came) == len(came)):
                 raise BadFrame(f"{came[:32]!r} in place of {step.answer!r}")
             yield Sleep(step.wait)
     return ""
