@@ -189,10 +189,12 @@ class Store:
                         kept = round(exact)
                         if not -0.49 < exact - kept < 0.49:  # which way it is shown is decided by all of its decimals
                             kept = round(round(value, head.series.digits) * head.scale)  # type: ignore[arg-type]
-                        value = kept
+                        value = kept if -MOST < kept < MOST else float(kept)
                     except (OverflowError, ValueError):  # no number
                         self.lost += 1
                         continue
+                else:
+                    value = characters(value)  # type: ignore[arg-type]  # a text
                 if reading.mark != "good":
                     head.suspects.append(len(head.ms))
                     number = -number
@@ -241,7 +243,7 @@ class Store:
 
     def put(self, statement: str, *values: Any) -> None:
         """Have *statement* carried out with the next commit."""
-        self.queue.append((statement, values))
+        self.queue.append((statement, tuple(characters(each) if isinstance(each, str) else each for each in values)))
 
     # What stays
 
@@ -393,6 +395,11 @@ def unbatched(data: bytes) -> Iterator[tuple[int, int, int, int | float | str, b
         raise ValueError(f"a damaged row of the log: {error}") from None
     for number, at, each, value in zip(*[iter(flat)] * 4, strict=True):
         yield abs(number), at + ms, each + seq, value, number < 0
+
+
+def characters(text: str) -> str:
+    """Half a character, as in the name of a file that is no UTF-8, is escaped: no database takes it."""
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
 def columns(made: Sum) -> tuple[float, ...]:

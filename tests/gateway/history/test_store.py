@@ -342,6 +342,39 @@ def test_where_there_are_only_hours_the_oldest_of_them_go() -> None:
     assert least > WALL // 3600
 
 
+def test_a_number_that_no_integer_holds_keeps_nothing_from_the_disk(tmp_path: Path) -> None:
+    past = Past(tmp_path)
+    past.set_clock(WALL)
+    for value in (999_999_999_999_999.12, 1e300, -1e18, 21.5):
+        past.tell(NAME, value)
+    for value in (2**70, 2**64 - 1, -(2**63), 5):
+        past.tell("meter.count", value)
+    past.commit()
+    past.tell(NAME, float("inf"))
+    del past.told[-1]
+    assert past.store.lost == 1
+    for packed in (False, True):
+        if packed:
+            past.store.pack(everything=True)
+        past.kill()
+        for name in (NAME, "meter.count"):
+            found, wanted = past.all(name, 0, 2**33), past.listed(name, 0, 2**33)
+            assert [each[3] for each in found] == pytest.approx([each[3] for each in wanted]) and len(found) == 4
+
+
+def test_half_a_character_keeps_nothing_from_the_disk(tmp_path: Path) -> None:
+    past = Past(tmp_path)
+    past.set_clock(WALL)
+    for value in ("whole: ü😀", "half: \ud83d"):
+        past.tell("pump.note", value)
+    past.store.put("INSERT INTO kept VALUES ('half', ?, x'')", "\udcff")
+    past.commit()
+    past.store.pack(everything=True)
+    past.kill()
+    assert past.store.db.execute("SELECT key FROM kept WHERE kind='half'").fetchall() == [("\\udcff",)]
+    assert [each[3] for each in past.all("pump.note", 0, 2**33)] == ["whole: ü😀", "half: \\ud83d"]
+
+
 def test_ten_thousand_series_are_told_apart_in_no_time() -> None:
     past = Past()
     past.set_clock(WALL)
