@@ -7,6 +7,7 @@ it can be.  A damaged database is set aside, and a new one begun.
 from __future__ import annotations
 
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
@@ -87,6 +88,7 @@ class History(Service):
         self.budget = Budget(bytes_per_day, clock.monotonic)
         self.meter = Meter(PAGE)
         self.batch: list[Readings] = []
+        self.given: deque[list[Readings]] = deque()  # what the thread has not taken yet, though it was handed over
         self.held = self.dropped = self.changes = 0
         self.worker = Worker(reactor, self.explained)
         self.facts: dict[str, Any] = {}
@@ -160,17 +162,30 @@ class History(Service):
         """Take new readings; they are kept when the next commit is."""
         self.batch.append(readings)
         self.held += len(readings)
-        if self.held > UNSAVED:  # the thread is stuck in the disk
-            gone = self.batch[: len(self.batch) // 10 + 1]
-            del self.batch[: len(gone)]
-            count = sum(map(len, gone))
-            self.held, self.dropped = self.held - count, self.dropped + count
+        if self.held > UNSAVED:
+            self.forget()
+
+    def forget(self) -> None:
+        """The thread is stuck in the disk: the oldest go."""
+        if self.given:
+            gone = self.given.popleft()
+        else:
+            some = len(self.batch) // 10 + 1
+            gone, self.batch = self.batch[:some], self.batch[some:]
+        count = sum(map(len, gone))
+        self.held, self.dropped = self.held - count, self.dropped + count
+        gone.clear()  # the thread still has it
 
     def hand_over(self) -> None:
         """Give the thread what came; questions asked from now on find it."""
         if self.batch:
-            batch, self.batch, self.held = self.batch, [], 0
-            self.worker.do(lambda: self.store.take(batch)).addErrback(self.failed)
+            batch, self.batch = self.batch, []
+            self.given.append(batch)
+            self.worker.do(lambda: self.store.take(batch)).addErrback(self.failed).addBoth(self.taken, batch)
+
+    def taken(self, result: object, batch: list[Readings]) -> None:
+        if self.given and self.given[0] is batch:
+            self.held -= sum(map(len, self.given.popleft()))
 
     def learn(self, segment: Segment) -> None:
         self.hand_over()
@@ -197,8 +212,8 @@ class History(Service):
         """Commit, unless the disk has not done with the commit before."""
         self.later("commit", self.budget.interval, self.tick)
         self.note_failures()
-        self.hand_over()
-        if not self.busy:
+        if not self.busy:  # or work would pile up while it is stuck
+            self.hand_over()
             self.busy = True
             self.worker.do(self.commit).addCallbacks(self.committed, self.failed).addBoth(self.rest)
 

@@ -118,9 +118,33 @@ def test_the_reactor_goes_on_while_the_disk_does_not(house: House) -> None:
     house.history.store.commit = slow  # type: ignore[method-assign]
     house.clock.set(WALL)
     house.tell(300)
-    assert len(house.history.batch) < 300  # handed over, and waiting there
     gate.set()
     assert len(house.values()) == 300
+
+
+def test_what_waits_for_a_stuck_disk_is_bounded_and_the_oldest_goes(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "UNSAVED", 100)
+    gate, commit = threading.Event(), house.history.store.commit
+
+    def stuck() -> int:
+        gate.wait(20)
+        return commit()
+
+    house.clock.set(WALL)
+    house.tell(3)
+    house.settle()
+    house.history.store.commit = stuck  # type: ignore[method-assign]
+    house.tell(200)
+    asked = house.history.ask(Question("attic.temperature", 0, 2**33))
+    house.tell(200)
+    waiting = sum(map(len, [house.history.batch, *house.history.given]))
+    assert 0 < waiting <= 100 and len(house.history.worker.jobs) < 20
+    gate.set()
+    house.reactor.result(asked)
+    values = house.values()
+    assert values[-80:] == [at / 4 for at in range(120, 200)] and len(values) + house.history.dropped == 403
 
 
 def test_a_disk_that_is_full_is_said_so_and_used_again(house: House) -> None:
