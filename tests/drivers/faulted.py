@@ -36,7 +36,7 @@ from tests.drivers.talk import answer
 Row = Driver[Any]
 STEP = 0.1  # seconds
 RELAYS = catalog.find("modbusrelay8")
-NEIGHBOUR = 0x5F  # an address at which none of our chips lives
+NEIGHBOUR = 0x08  # an address at which none of our chips lives
 
 
 @dataclass(slots=True)
