@@ -37,7 +37,9 @@ class Telegrams:
         self.buffer = bytearray()
         self.noise = 0  # bytes since the last telegram
         self.torn = False  # among them the end of one
-        self.began = self.sealed = False  # a telegram was heard, and one with a CRC
+        self.began = False  # a telegram was heard
+        self.sealer = b""  # the maker and type of the last one with a CRC
+        self.weighed = b""  # and of the last one without
         self.forms: dict[str, tuple[int, int]] = {}
 
     def feed(self, data: bytes) -> Iterator[Said | BadFrame]:
@@ -76,10 +78,10 @@ class Telegrams:
 
     def read(self, telegram: bytes, seal: bytes) -> Said:
         """What *telegram* says, by its codes; of a code that comes twice the first.  BadFrame when it is spoilt."""
-        about = repr(telegram[:40])
+        about, who = repr(telegram[:40]), telegram.splitlines()[0]
         if seal and int(seal, 16) not in sums(telegram):
             raise BadFrame(f"CRC {seal.decode()} is wrong: {about}")
-        if not seal and (self.sealed or b":0.2.8(" in telegram or b":96.1.4(" in telegram):
+        if not seal and (self.sealer == who or b":0.2.8(" in telegram or b":96.1.4(" in telegram):
             raise BadFrame(f"a telegram without its CRC: {about}")
         if not seal and not telegram.isascii():
             raise BadFrame(f"not of seven bits, or their parity is wrong: {about}")
@@ -92,8 +94,10 @@ class Telegrams:
                 break  # a block of last month's values, under the same codes
             elif line.strip() and not seal:
                 raise BadFrame(f"a line that is none: {line[:64]!r}")
-        self.sealed |= bool(seal)
-        if not seal:
+        if seal:
+            self.sealer = who
+        else:
+            self.forms, self.weighed = self.forms if self.weighed == who else {}, who
             self.weigh(said)
         return said
 

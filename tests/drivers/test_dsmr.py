@@ -403,6 +403,12 @@ def test_without_a_seal_a_lost_digit_is_noticed() -> None:
         assert all(event == V2_SAYS or isinstance(event, BadFrame) for event in told)
 
 
+def test_meters_of_every_kind_on_one_line() -> None:
+    """As in a file of captures: what one seals says nothing of the next."""
+    for name in ROWS:
+        assert [type(event) for event in events(V5 + V2 + FLUVIUS + Q3D + SAGEMCOM + V2 + V5, name=name)] == [dict] * 7
+
+
 STREAM = V5 + b"noise!\xff\x00/" + V2 + Q3D + b"!" + V5[:99] + SAGEMCOM + V5.replace(b"6EEE", b"6EEF") + V5
 
 
