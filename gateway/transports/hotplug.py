@@ -148,8 +148,11 @@ class Hotplug:
     def settle(self) -> None:
         """Watch what is to be watched.  Folders may come while we do: so do it until nothing changes."""
         for _ in range(LINKS):
+            found = dict[str, tuple[frozenset[str], bool]]()  # many devices may hang on one path
             for watched in self.paths:
-                self.follow(watched)
+                if watched.path not in found:
+                    found[watched.path] = self.follow(watched.path)
+                watched.entries, watched.there = found[watched.path]
             wanted = {os.path.dirname(entry) for watched in self.paths for entry in watched.entries}
             for folder in self.folders - wanted:
                 self.ignore(folder)
@@ -158,11 +161,11 @@ class Hotplug:
             for folder in missing:
                 self.add(folder)
 
-    def follow(self, watched: Watched) -> None:
-        if of_a_kind := kind(watched.path):
-            watched.entries, watched.there = frozenset({os.path.join(self.dev, of_a_kind)}), True
-        else:
-            watched.entries, watched.there = entries(watched.path), os.path.exists(watched.path)
+    def follow(self, path: str) -> tuple[frozenset[str], bool]:
+        """The entries that decide whether there is something, and whether there is."""
+        if of_a_kind := kind(path):
+            return frozenset({os.path.join(self.dev, of_a_kind)}), True
+        return entries(path), os.path.exists(path)
 
     def add(self, folder: str) -> None:
         self.folders.add(folder)
