@@ -72,11 +72,11 @@ class Emulator:
         return b""
 
 
-def row(chip: str) -> Driver[Settings]:
+def row(chip: str, example: str) -> Driver[Settings]:
     return Driver(
         name=chip.lower(),
         title=f"Aosong {chip} temperature and humidity",
-        link=Sysfs("bus/iio/devices/iio:device*", "iio", r"[\w@.:-]+(/[\w@.:-]+)?", "dht11@4"),
+        link=Sysfs("bus/iio/devices/iio:device*", "iio", r"[\w@.:-]+(/[\w@.:-]+)?", example),
         quantities=(TEMPERATURE, HUMIDITY),
         period=10.0,
         settings=Settings,
@@ -86,4 +86,4 @@ def row(chip: str) -> Driver[Settings]:
     )
 
 
-DRIVER = (row("DHT22"), row("DHT11"))
+DRIVER = (row("DHT22", "dht11@4"), row("DHT11", "dht11@17"))
