@@ -242,7 +242,7 @@ def test_iio_and_hwmon_by_name_with_a_channel_where_one_must_be_chosen(board: Bo
     board.file("sys/class/hwmon/hwmon0/name", "cpu_thermal\n")
     board.file("sys/class/hwmon/hwmon0/temp1_input")
     dht, adc, cpu = board.found()
-    assert (dht.place, dht.drivers, dht.config) == ("iio:dht11@4", ("dht22", "iio"), {"iio": "dht11@4"})
+    assert (dht.place, dht.drivers, dht.config) == ("iio:dht11@4", ("dht11", "dht22", "iio"), {"iio": "dht11@4"})
     assert (adc.about, adc.drivers, adc.config) == ("voltage2", ("iio",), {"iio": "ads1015", "channel": 2})
     assert (cpu.about, cpu.config) == ("temp1", {"hwmon": "cpu_thermal"})
 
