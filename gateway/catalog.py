@@ -149,6 +149,7 @@ NAMES: Mapping[str, str] = {
     "veml7700": "drivers.veml7700",
     "ws90": "drivers.tables",
     "xymd02": "drivers.tables",
+    "ze08": "drivers.tables",
 }
 
 
