@@ -28,6 +28,7 @@ from tests.integration.daemon import (
 )
 
 CORPUS = Path(__file__).parents[1] / "corpus"
+RESIDENT = 45e6  # bytes of ten devices on three ports, at most; it must have been compiled
 
 
 def every_driver() -> str:
@@ -88,6 +89,8 @@ def test_demo(tmp_path: Path) -> None:
                 return len(json.load(answer)["series"][0]["points"]) > 1
 
         process.until(drawn, "a chart of more than one point")
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        assert int(status.partition("VmRSS:")[2].split()[0]) * 1024 < RESIDENT
         assert process.stop(signal.SIGINT) < 2.0
     finally:
         process.kill()
