@@ -18,7 +18,8 @@ are not published.
 
 Published is what the meter tells: no sums.  Of two gas meters on two channels it is the one that was read last; a meter
 that was never read (at 632525252525) has no reading.  Heat is told in kWh.  Times are UTC; `zone` is how many hours
-winter time is ahead of it.  Telegrams that come encrypted (from the wall in Luxembourg and Austria) are refused.
+winter time is ahead of it.  Telegrams that come encrypted (from the wall in Luxembourg and Austria) are refused, and
+called so.
 """
 
 from __future__ import annotations

@@ -24,6 +24,9 @@ NOW = (None, "255")  # what stands behind the star of a value that holds now; ot
 GROUP = re.compile(r"\(([^()]*)\)")
 FOLDED = re.compile(r"[\r\n]+\(")
 NUMBER = re.compile(r"-?(\d+)(?:\.(\d+))?\*(\w+)")
+ENCRYPTED = re.compile(
+    rb"\xdb\x08[A-Z]{3}"
+)  # general glo-ciphering, and a system title: its maker, in 8 bytes (Green Book)
 LIMIT = "0-0:17.0.0"  # a threshold is written otherwise than what is measured
 CRCS = CHECKSUMS["crc16-arc"].of, CHECKSUMS["crc16-x25"].of
 # A line of 7E1 that is read as 8N1 has its parity in bit 7.
@@ -41,8 +44,13 @@ class Telegrams:
         self.sealer = b""  # the maker and type of the last one with a CRC
         self.weighed = b""  # and of the last one without
         self.forms: dict[str, tuple[int, int]] = {}
+        self.last = b""  # bytes, as they came
 
     def feed(self, data: bytes) -> Iterator[Said | BadFrame]:
+        raw = self.last + data
+        self.last = raw[-4:]
+        for _ in ENCRYPTED.finditer(raw):
+            yield BadFrame("a telegram that is encrypted: its operator can switch that off, or an adapter decrypt it")
         self.buffer += data.translate(PARITY)
         while True:
             yield from self.drop()

@@ -403,6 +403,15 @@ def test_without_a_seal_a_lost_digit_is_noticed() -> None:
         assert all(event == V2_SAYS or isinstance(event, BadFrame) for event in told)
 
 
+def test_an_encrypted_telegram_says_so() -> None:
+    """As it comes from the wall in Luxembourg: the head is as published, the rest made up."""
+    secret = bytes.fromhex("db08534147677000112882012f3000007a4f") + bytes(range(0xB0, 0x100)) * 4
+    for pieces in ([secret], [secret[:3], secret[3:]], [bytes((byte,)) for byte in secret]):
+        (bad,) = events(*pieces)
+        assert isinstance(bad, BadFrame) and "encrypted" in str(bad)
+    assert events(secret + V5)[-1] == events(V5)[0]
+
+
 def test_meters_of_every_kind_on_one_line() -> None:
     """As in a file of captures: what one seals says nothing of the next."""
     for name in ROWS:
