@@ -157,7 +157,7 @@ class Epochs:
         self.leap: int | None = None  # seconds by which GPS time is ahead of UTC, once it was told
 
     def take(self, frame: Frame) -> Iterator[Solution | DeviceError]:
-        if frame.kind not in LAYOUTS:
+        if frame.kind not in LAYOUTS or not frame.payload:  # an empty one asks for the message, overheard
             return
         layout, make = LAYOUTS[frame.kind]
         if len(frame.payload) < layout.size:

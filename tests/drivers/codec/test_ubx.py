@@ -161,6 +161,10 @@ def test_an_epoch_is_over_when_all_came_that_came_last_time() -> None:
     assert events == [0, 0, 0, 1, 0, 1, 0, 0, 1, 0, 0, 1]
 
 
+def test_a_question_is_no_answer() -> None:
+    assert [*ubx.Epochs().take(ubx.Frame(PVT, b""))] == []
+
+
 def test_a_payload_too_short_is_a_bad_frame() -> None:
     (error,) = ubx.Epochs().take(ubx.Frame(PVT, bytes(79)))
     assert isinstance(error, BadFrame)
