@@ -14,23 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.api import BadFrame, BadValue, DeviceError, Quantity, Sample, Value
-from drivers.gps import (
-    ALTITUDE,
-    GPS,
-    HDOP,
-    IN_VIEW,
-    LATITUDE,
-    LONGITUDE,
-    MODE,
-    SATELLITES,
-    SPEED,
-    TIME,
-    TRACK,
-    BinaryEmulator,
-    Emulator,
-    Settings,
-    sentence,
-)
+from drivers.codec.sentences import ALTITUDE, HDOP, LATITUDE, LONGITUDE, SATELLITES, SPEED, TRACK
+from drivers.gps import GPS, IN_VIEW, MODE, TIME, BinaryEmulator, Emulator, Settings, sentence
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "gps"
 RMC = b"$GPRMC,123519,A,4807.038,N,01131.000,E,022.4,084.4,230394,003.1,W*6A\r\n"

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from drivers.api import DeviceError
-from drivers.gps import GPS, LATITUDE, LONGITUDE, MODE, TIME, BinaryEmulator, Emulator, Settings
+from drivers.codec.sentences import LATITUDE, LONGITUDE
+from drivers.gps import GPS, MODE, TIME, BinaryEmulator, Emulator, Settings
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "gps"
 CAPTURES = ("neo-m8n.log", "mt3339.log", "nmea-fuzzy-cases.log")
