@@ -28,7 +28,7 @@ from drivers.family import (
 from drivers.family.dialect import Asked, Dialect, Emulator, Outputs, Settings, heard
 from drivers.family.line import declared, read_fields
 from drivers.family.opening import read_init
-from drivers.family.proof import ERRORS, judged, mute, named, set_right
+from drivers.family.proof import ERRORS, judged, mute, named, set_right, unknown
 from drivers.family.setting import read_settings
 from drivers.family.text import Field
 
@@ -99,7 +99,8 @@ def driver(name: str, table: Table) -> Driver[Settings]:
             lambda vector: named(dialect.sample({vector["ask"]: vector["answer"].encode() + dialect.answer_end})),
             vector,
         )
-        problems += judged(f"vector.{at}", vector, decode, lambda: "")
+        own = declared(fields, derived)
+        problems += unknown(vector, own, f"vector.{at}") or judged(f"vector.{at}", vector, decode, lambda: "")
     answers = {vector["ask"]: vector["answer"] for vector in reversed(shown) if not vector["error"]}
     emulator = partial(Emulator, dialect, answers)
     if not problems:

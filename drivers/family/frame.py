@@ -20,7 +20,7 @@ from drivers.family.command import AskedOutputs, Obeying, Obeys, TalkingOutputs,
 from drivers.family.fields import overlay, read_coding, read_layout
 from drivers.family.framed import LONGEST, Asked, Check, Settings, Shape, Talker
 from drivers.family.opening import read_init
-from drivers.family.proof import ERRORS, draw, hexed, judged, named, set_right
+from drivers.family.proof import ERRORS, draw, hexed, judged, named, set_right, unknown
 
 TABLE = {
     **ABOUT,
@@ -105,7 +105,9 @@ def driver(name: str, table: Table) -> Driver[Settings]:
     frames = [hexed(vector["hex"], f"{where}.hex", problems) for where, vector in shown]
     for (where, vector), frame in zip(shown, frames, strict=True):
         decode = partial(lambda frame: named(shape.sample(layout, frame)), frame)
-        problems += judged(where, vector, decode, partial(draw, frame, layout.read, marks=shape.marks(frame)))
+        problems += unknown(vector, layout.quantities, where) or judged(
+            where, vector, decode, partial(draw, frame, layout.read, marks=shape.marks(frame))
+        )
     for where, vector in (each for each in vectors if each not in shown):
         wanted = hexed(vector["ask"], f"{where}.ask", problems)
         problems += set_right(Obeys(commands, 1.0, not ask).write, commands, vector, where, wanted, spaced)

@@ -30,7 +30,7 @@ from drivers.family import (
 )
 from drivers.family.formula import Formula, formula
 from drivers.family.opening import read_init
-from drivers.family.proof import same, set_right
+from drivers.family.proof import same, set_right, unknown
 from drivers.family.setting import read_settings
 from drivers.family.text import SLOT, Columns, Derived, Emulator, Field, Line, Parse, json_object, matched, pairs
 from drivers.family.told import Hearing, Switched, Told
@@ -110,7 +110,7 @@ def driver(name: str, table: Table) -> Driver[Settings]:
             talk = Switched(make(), (), settings, end, 1.0)
             wanted = f"{vector['ask']}{end}".encode()
             problems += set_right(talk.write, settings, vector, f"vector.{at}", wanted, repr)
-    problems += disproved(make, vectors) or mute(make(), speaker(), own)
+    problems += disproved(make, vectors, own) or mute(make(), speaker(), own)
     if problems:
         raise BadTable(problems)
     return Driver(
@@ -220,11 +220,12 @@ def compiled(
     return tuple(found)
 
 
-def disproved(make: Callable[[], Line], vectors: list[dict[str, Any]]) -> Problems:
+def disproved(make: Callable[[], Line], vectors: list[dict[str, Any]], quantities: tuple[Quantity, ...]) -> Problems:
     """The vectors that do not come out as written."""
-    problems = []
+    problems: Problems = []
     for at, vector in enumerate(vectors):
-        if vector["set"]:
+        problems += (strange := unknown(vector, quantities, f"vector.{at}"))
+        if vector["set"] or strange:
             continue
         came, errors = listen(make(), vector["text"].encode())
         if not same(came, vector["gives"]) or {type(error).__name__ for error in errors} != {vector["error"]} - {""}:

@@ -17,7 +17,7 @@ from drivers.codec.modbus import REGISTERS, Exchange, pdu, sealed
 from drivers.family import ASKED, NUMBER, SERIAL, BadTable, Key, Problems, Table, about, take
 from drivers.family.fields import ORDERS, overlay, read_layout
 from drivers.family.layout import Field, Layout
-from drivers.family.proof import ERRORS, draw, hexed, judged, mute, named, talked
+from drivers.family.proof import ERRORS, draw, hexed, judged, mute, named, talked, unknown
 from drivers.family.unit import SPACES, Emulator, Outputs, Settings, Unit, answered, cut
 
 ADDRESS = Key((int,), None, span=(0, 0xFFFF))
@@ -139,6 +139,7 @@ def proved(unit: Unit, vector: Mapping[str, Any], where: str, problems: Problems
         set_right(unit, vector, where, problems)
         return {}
     before, answers = len(problems), list[tuple[Request, bytes]]()
+    problems += unknown(vector, unit.layout.quantities, where)
     if vector["ask"] or vector["answer"]:
         answers += exchanged(vector, where, problems)
     for space in ("input", "holding"):

@@ -39,6 +39,13 @@ def same(came: Mapping[str, Value], wanted: Mapping[str, Any]) -> bool:
     )
 
 
+def unknown(vector: Mapping[str, Any], quantities: Iterable[Quantity], where: str) -> Problems:
+    """What a vector gives that the table has not."""
+    names = [quantity.name for quantity in quantities]
+    strange = (name for name in vector["gives"] if name not in names)
+    return [(f"{where}.gives.{name}", f"is no quantity of this table{nearest(name, names)}") for name in strange]
+
+
 def judged(
     where: str, vector: Mapping[str, Any], decode: Callable[[], Mapping[str, Value]], drawing: Callable[[], str]
 ) -> Problems:

@@ -25,7 +25,7 @@ from drivers.codec.checksums import CHECKSUMS
 from drivers.family import ASKED, NUMBER, BadTable, Key, Problems, Table, about, take
 from drivers.family.chip import Chip, Emulator, Map, Outputs, Settings, Step, transferred
 from drivers.family.fields import overlay, read_layout
-from drivers.family.proof import ERRORS, draw, hexed, judged, mute, named, talked
+from drivers.family.proof import ERRORS, draw, hexed, judged, mute, named, talked, unknown
 
 TABLE = {
     **ASKED,
@@ -153,6 +153,7 @@ def proved(map: Map, chip: Chip, vector: Mapping[str, Any], where: str, problems
             if quantity.name in vector["set"] and len(problems) == before:
                 problems += written(chip, quantity, vector, where)
         return {}
+    problems += unknown(vector, map.layout.quantities, where)
     answers = dict[bytes, bytes]()
     for key, text in vector["registers"].items():
         pointer = pointed(

@@ -211,6 +211,10 @@ def test_what_not_all_units_have_is_asked_apart_and_may_be_refused() -> None:
         (("voltage = { input", "voltage = { optional = 1, input"), "quantity.voltage.optional: 1 is no true or false"),
         (("71 CB", "71 CC"), "vector.0.ask: is no frame: its last two bytes should be the checksum 71 cb"),
         (('answer = "01 04 04 43', 'answer = "01 04 06 43'), "vector.0.answer: is no frame"),
+        (
+            ("gives = { voltage =", "gives = { voltgae ="),
+            "vector.0.gives.voltgae: is no quantity of this table; did you mean 'vol",
+        ),
         (("{ voltage = 230.2", "{ voltage = 230.3"), "vector.0: gives {'voltage': 230.2"),
         (("voltage = { input", "voltage = { inptu"), "quantity.voltage.inptu: unknown key; did you mean 'input'?"),
         (
@@ -346,6 +350,10 @@ def test_a_sensor_that_is_asked() -> None:
         (('{ kind = "sum8", from = 2 }', '"sum8"'), "vector.0: gives BadFrame: checksum 1d in place of"),
         (('{ kind = "sum8", from = 2 }', '"sum"'), "frame.check.kind: 'sum' is none of sum8"),
         (("[frame]", '[[init]]\nwrite = "00"\nwait = "50ms"\n[frame]'), "wait: '50ms' is no number: write 0.05, w"),
+        (
+            ("gives = { pm2_5 =", "gives = { pm25 ="),
+            "vector.0.gives.pm25: is no quantity of this table; did you mean 'pm2_5'?",
+        ),
         (("from = 2", "frm = 2"), "frame.check.frm: unknown key; did you mean 'from'?"),
         (('end = "AB"', 'end = "AC"'), "vector.0: gives BadFrame: no end ac"),
         (("at = 4", ""), "quantity.pm10.at: is missing"),
@@ -530,6 +538,7 @@ def test_words_with_their_checksums() -> None:
             ("addresses = [0x18, 0x19, 0x1A, 0x1B, 0x1C, 0x1D, 0x1E, 0x1F]", "addresses = 0x99"),
             "i2c.addresses: is a list",
         ),
+        (("{ temperature = 25.25", "{ temp = 25.25"), "vector.0.gives.temp: is no quantity of this table"),
         (("register = 0x05", "register = 0x105"), "quantity.temperature.register: 261 is more than a byte"),
         (("register = 0x05", "rgister = 0x05"), "quantity.temperature.rgister: unknown key; did you mean 'register'?"),
         (('expect = "00 54"', ""), "init.0: `read` needs `expect`"),
@@ -668,6 +677,10 @@ def test_an_answer_to_what_is_sent_at_first_ends_as_answers_do() -> None:
         (('send = "SI"', 'snd = "SI"'), "ask.0.snd: unknown key; did you mean 'send'?"),
         (("weight = 0.1,", "weight = 0.2,"), "vector.0: gives {'stable': True, 'weight': 0.1}, not {'weight': 0.2"),
         (("match = 'S (", "match = 'S (".replace("(", "((")), "ask.0.match: no regular expression"),
+        (
+            ("{ weight = 0.1,", "{ wieght = 0.1,"),
+            "vector.0.gives.wieght: is no quantity of this table; did you mean 'weight'?",
+        ),
         (('S = "on"', 'S = ""'), "quantity.stable.values: '' is no word"),
     ],
 )

@@ -339,6 +339,10 @@ def changed(change: str) -> str:
         ("(?P<grams> -> (?P<gramms>", "pattern.0.match: group 'gramms' is no quantity; did you mean 'grams'?"),
         ("(?P<verdict>\\w+) -> (", "pattern.0.match: no regular expression: "),
         ('format = "pattern" -> format = "pairs"', 'pattern: and format = "pattern" need each other'),
+        (
+            "weight = 1.2505 -> wieght = 1.2505",
+            "vector.0.gives.wieght: is no quantity of this table; did you mean 'weight'?",
+        ),
         ("weight = 1.2505 -> weight = 1.25", "vector.0: gives {'verdict': 'stable', 'weight': 1.2505}"),
         ('text = "moving 1 g" -> text = "MOVING 1 g"', "BadValue: verdict 'MOVING' is none of stable, moving"),
         ("[[vector]] -> [emulator]\nsay = 'stable {grams} g'\n[[vector]]", "emulator.say: {grams} has no start"),
