@@ -64,6 +64,9 @@ STAGES = {
     },
 }
 
+TRACKER = {0: "off", 1: "limited", 2: "active"}
+MODES = {1: "charger", 2: "inverter", 4: "off", 5: "eco", 253: "hibernate"}
+
 VOLTAGE, CURRENT, POWER = voltage(-1000, 1000), current(-10_000, 10_000), power(-1e6, 1e6)
 CHARGE, ENERGY, COUNT = charge(1e6, -1e6), obis.BASES["energy"], obis.BASES["count"]
 APPARENT, DURATION, ERROR = obis.BASES["apparent_power"], duration(), error()
@@ -94,6 +97,12 @@ NUMBERS: dict[str, tuple[Quantity, float]] = {
     **{"AC_OUT_V": (instance(VOLTAGE, "ac"), 0.01), "AC_OUT_I": (instance(CURRENT, "ac"), 0.1)},
     **{"AC_OUT_S": (instance(APPARENT, "ac"), 1), "DC_IN_V": (instance(VOLTAGE, "in"), 0.01)},
     **{"DC_IN_I": (instance(CURRENT, "in"), 0.1), "DC_IN_P": (instance(POWER, "in"), 1)},
+}
+# Label: quantity, and its word for each number
+WORDS: dict[str, tuple[Quantity, dict[int, str]]] = {
+    "CS": (STATUS, STAGES),
+    "MPPT": (instance(status(tuple(TRACKER.values())), "tracker"), TRACKER),
+    "MODE": (instance(status(tuple(MODES.values())), "mode"), MODES),
 }
 FLAGS = {"LOAD": LOAD, "Relay": RELAY, "RELAY": RELAY, "Alarm": ALARM, "ALARM": ALARM}
 # Register: quantity, bytes, whether it has a sign, and the factor
@@ -158,12 +167,12 @@ def decode(block: bytes) -> Iterator[Sample | DeviceError]:
     """What a block says, its sum checked."""
     lines = block[2 : -len(END) - 1].decode("latin-1").split("\r\n")[:-1]
     found = [match for line in lines if (match := LINE.fullmatch(line))]
-    said = {match[1]: match[2] for match in found}
-    if not lines or len(said) != len(lines):
+    fields = {match[1]: match[2] for match in found}
+    if not lines or len(fields) != len(lines):
         yield BadFrame(f"lines that are none, or twice the same: {block[:64]!r}")
         return
     sample: dict[Quantity, Value] = {}
-    for label, text in said.items():
+    for label, text in fields.items():
         try:
             sample |= field(label, text)
         except BadValue as bad:
@@ -184,8 +193,8 @@ def field(label: str, text: str) -> dict[Quantity, Value]:
         if text not in ("ON", "OFF"):
             raise BadValue(f"{label} {text!r} is neither ON nor OFF")
         return {FLAGS[label]: text == "ON"}
-    if label == "CS":
-        return {STATUS: doing(int(text) if NUMBER.fullmatch(text) else -1)}
+    if label in WORDS:
+        return said(label, int(text) if NUMBER.fullmatch(text) else -1)
     if label == "SER#":
         if not SERIAL.fullmatch(text):
             raise BadValue(f"{label} {text!r}")
@@ -197,10 +206,11 @@ def scaled(quantity: Quantity, number: int, factor: float) -> Value:
     return quantity.check(number if quantity.kind == "int" else round(number * factor, 6))
 
 
-def doing(state: int) -> str:
-    if state not in STAGES:
-        raise BadValue(f"state {state} is unknown")
-    return STAGES[state]
+def said(label: str, number: int) -> dict[Quantity, Value]:
+    quantity, words = WORDS[label]
+    if number not in words:
+        raise BadValue(f"{label} {number} is unknown")
+    return {quantity: words[number]}
 
 
 def extent(buffer: bytearray, at: int) -> int:
@@ -231,7 +241,7 @@ def told(message: bytes) -> Iterator[Sample | DeviceError]:
 
 def register(number: int, raw: bytes) -> dict[Quantity, Value]:
     if number == STATE and len(raw) == 1:
-        return {STATUS: doing(raw[0])} if raw[0] != 0xFF else {}
+        return said("CS", raw[0]) if raw[0] != 0xFF else {}
     if number not in REGISTERS:
         return {}
     quantity, size, sign, factor = REGISTERS[number]
@@ -262,7 +272,11 @@ class Emulator:
     def block(self) -> bytes:
         now = round(sway(self.age, 13_000, 800, period=300.0))
         numbers = {label: now // 1000 if factor == 1 else now for label, (_, factor) in NUMBERS.items()}
-        said = {"PID": "0xA075", "SER#": "HQ26470000E", "CS": "3"} | numbers | {"SOC": 999, "ERR": 0}
+        said = (
+            {"PID": "0xA075", "SER#": "HQ26470000E", "CS": "3", "MPPT": "2", "MODE": "2"}
+            | numbers
+            | {"SOC": 999, "ERR": 0}
+        )
         said |= {"LOAD": "ON", "Relay": "OFF", "Alarm": "OFF"}
         body = b"".join(b"\r\n%s\t%s" % (label.encode(), str(text).encode()) for label, text in said.items())
         return summed(body + b"\r\n" + END)
@@ -284,7 +298,7 @@ DRIVER = Driver(
     link=Serial(baud=19_200),
     quantities=tuple(
         dict.fromkeys(
-            (IDENTITY, STATUS, *FLAGS.values())
+            (IDENTITY, *(quantity for quantity, _ in WORDS.values()), *FLAGS.values())
             + tuple(quantity for quantity, _ in NUMBERS.values())
             + tuple(quantity for quantity, *_ in REGISTERS.values())
         )

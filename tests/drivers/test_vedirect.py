@@ -21,7 +21,14 @@ MPPT = (
 )
 SAMPLE = {
     **{"serial": "HQ25492XRJM", "voltage": 13.36, "current": -0.04, "voltage_pv": 0.01, "power_pv": 0, "status": "off"},
-    **{"error": 0, "state_load": True, "current_load": 0, "energy_yield": 4.67, "energy_yield_today": 0},
+    **{
+        "status_tracker": "off",
+        "error": 0,
+        "state_load": True,
+        "current_load": 0,
+        "energy_yield": 4.67,
+        "energy_yield_today": 0,
+    },
     **{"power_max_today": 0, "energy_yield_yesterday": 0.03, "power_max_yesterday": 26},
 }
 PANEL = b":7F0ED009600DB\n"
@@ -94,7 +101,14 @@ def test_blocks_of_an_inverter_and_a_converter() -> None:
     inverter = block("PID\t0xA279", "MODE\t2", "CS\t9", "AC_OUT_V\t12003", "AC_OUT_I\t2", "AC_OUT_S\t24", "WARN\t0")
     converter = block("PID\t0xA3F0", "DC_IN_V\t1345", "DC_IN_I\t12", "DC_IN_P\t16", "T\t-5", "RELAY\tON")
     assert events(inverter + converter) == [
-        {"status": "inverting", "voltage_ac": 120.03, "current_ac": 0.2, "apparent_power_ac": 24, "error_warning": 0},
+        {
+            "status_mode": "inverter",
+            "status": "inverting",
+            "voltage_ac": 120.03,
+            "current_ac": 0.2,
+            "apparent_power_ac": 24,
+            "error_warning": 0,
+        },
         {"voltage_in": 13.45, "current_in": 1.2, "power_in": 16, "temperature": -5, "state_relay": True},
     ]
 
@@ -160,8 +174,9 @@ def test_hex_messages_with_values_that_are_none() -> None:
         ("V\t9999999", "voltage 10000 V not in -1000..1000"),
         ("SOC\t1001", "level 100.1 % not in 0..100"),
         ("LOAD\tYES", "LOAD 'YES' is neither ON nor OFF"),
-        ("CS\t99", "state 99 is unknown"),
-        ("CS\tx", "state -1 is unknown"),
+        ("CS\t99", "CS 99 is unknown"),
+        ("CS\tx", "CS -1 is unknown"),
+        ("MPPT\t3", "MPPT 3 is unknown"),
         ("SER#\thq", "SER# 'hq'"),
     ],
 )
