@@ -98,7 +98,8 @@ class Epoch:
             new = said.values.keys() - self.values.keys()
             if not said.moment:
                 new &= {SPEED}  # a VTG may well be the next instant's: all else was told
-            self.told = not new and not (said.valid is False and self.valid)
+            doubted = said.valid is False and self.valid and any(known[:2] == name[:2] for known in self.names)
+            self.told = not new and not doubted  # what another talker doubts is its own position
         self.first = self.first or name
         self.names.add(name)
         self.parts.add(name[2:])

@@ -184,6 +184,9 @@ def test_what_comes_late_is_told_too() -> None:
 def test_what_is_doubted_late_is_taken_back() -> None:
     said = [*(gga(f"12000{second}") for second in range(4)), rmc("120003", status="V")]
     assert [sample["mode"] for sample in samples(*said)] == [*4 * ["3d"], "none"]
+    other = [body for second in range(4) for body in (rmc(f"12000{second}"), gga(f"12000{second}"),
+                                                      "AI" + rmc(f"12000{second}", status="V")[2:])]  # fmt: skip
+    assert [sample["mode"] for sample in samples(*other)] == 4 * ["3d"]  # a transponder without reception beside it
 
 
 def test_position_only() -> None:
