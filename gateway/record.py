@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from gateway.client import Client, GatewayError
 from gateway.recording import Piece, heading, lines
 
-MOST = 4000  # lines that the gateway gives at once, more than it remembers
+MOST = 8000  # lines that the gateway gives at once, more than it remembers
 Row = dict[str, Any]
 
 
@@ -23,7 +23,7 @@ def record(client: Client, device: str, minutes: float | None, live: bool, file:
     Ctrl-C."""
     client.ask("json on")
     about = described(client, device)
-    rows = following(client, device) if live else remembered(client, device, minutes)
+    rows = following(client, device) if live else iter(remembered(client, device, minutes, about))
     try:
         out = file.open("w") if file else sys.stdout
     except OSError as error:
@@ -59,10 +59,18 @@ def described(client: Client, device: str) -> dict[str, str]:
     }
 
 
-def remembered(client: Client, device: str, minutes: float | None) -> Iterator[Row]:
+def remembered(client: Client, device: str, minutes: float | None, about: dict[str, str]) -> list[Row]:
+    """What is asked for of *device*; *about* is told where it goes on after how the connection began."""
     facts = {key: fact for line in client.ask("status") for key, fact in json.loads(line).items()}
     rows = list(asked(client, device))
-    return iter(rows if minutes is None else last(rows, facts["uptime"] - 60 * minutes))
+    if minutes is None:
+        return rows
+    since = facts["uptime"] - 60 * minutes
+    rows = last(rows, since)
+    late = next((row["monotonic"] for row in rows if row["monotonic"] >= since), 0.0)
+    if rows and rows[0]["monotonic"] < since:
+        about["resumed"] = f"{late - rows[0]['monotonic']:.3f}"
+    return rows
 
 
 def last(rows: list[Row], since: float) -> list[Row]:

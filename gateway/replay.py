@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from datetime import datetime
 from itertools import pairwise
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ class Replay:
         try:
             plan = planned(driver, recording)
             longest = QUIET + 3 * plan.card.period
-            self.tape = Tape(self.time, pieces, longest)
+            self.tape = Tape(self.time, pieces, longest, float(recording.about.get("resumed", inf)))
             clock = Clock(1, self.tape.seconds)
             if "date" in recording.about:
                 clock.set(datetime.fromisoformat(recording.about["date"]).timestamp())

@@ -14,9 +14,12 @@ from typing import Any
 from drivers.api import Ask, Edge, Operation, Read, SetLines, Transfer, Write
 from gateway.hub import Chunk
 
-RING = 16_384  # raw bytes that a device remembers
+RING, PIECES = 64_000, 2048  # raw bytes that a device remembers, and in how many pieces
+JOINED = 0.05  # seconds in which what comes is one piece: an adapter delivers a dozen bytes at a time
+OPENING = 16_384  # bytes from the beginning of a connection that are kept for themselves
 HEAD = Struct("=dH??")  # of a chunk: its second, how long it is, whether it came from the device, and as the first
-LEAST = RING // 100  # that a chunk counts for at least, of those kept from the beginning of a connection
+MOST = 4096  # bytes of one that grew
+LEAST = OPENING // 100  # that each of its pieces counts for at least
 
 
 class Ring:
@@ -33,29 +36,46 @@ class Ring:
         self.spare = 0  # bytes for more of them
         self.since = self.noted = 0  # chunks before those, and all
         self.last = 0.0  # second of the last
+        self.tail: int | None = None  # where in what is packed the piece begins that may grow
         self.followers: dict[Callable[[Chunk], None], None] = {}
 
-    def note(self, way: str, data: bytes, at: float = inf) -> None:
-        """*data* went over the wire now, or *at* that second, but after all that was noted before."""
+    def note(self, way: str, data: bytes, exact: float = inf) -> None:
+        """*data* went over the wire now, or at second *exact*, but after all that was noted before."""
         if way == "<":
             self.received += len(data)
-        data, at = data[-RING:], max(self.last, min(at, self.monotonic()))
-        packed = HEAD.pack(at, len(data), way == "<", self.opening) + data
-        self.noted, self.last = self.noted + 1, at
-        if self.spare > 0:
-            self.first += packed
-            self.spare -= max(len(data), LEAST)
-        self.packed += packed
-        self.count += 1
+        data, at = data[-RING:], max(self.last, min(exact, self.monotonic()))
+        grows = way == "<" and exact == inf and not self.opening
+        if not (grows and self.joins(data, at)):
+            packed = HEAD.pack(at, len(data), way == "<", self.opening) + data
+            self.noted, self.last = self.noted + 1, at
+            if self.spare > 0:
+                self.first += packed
+                self.spare -= max(len(data), LEAST)
+            self.tail = len(self.packed) if grows else None
+            self.packed += packed
+            self.count += 1
         self.size += len(data)
-        while self.size > RING or self.count > RING // 16:
+        while self.size > RING or self.count > PIECES:
             length = HEAD.unpack_from(self.packed)[1]
             del self.packed[: HEAD.size + length]
             self.count, self.size = self.count - 1, self.size - length
+            if self.tail is not None:
+                self.tail = None if self.tail == 0 else self.tail - HEAD.size - length
         if self.followers:
             chunk = Chunk(at, way, data, self.opening)
             for take in tuple(self.followers):
                 take(chunk)
+
+    def joins(self, data: bytes, at: float) -> bool:
+        """Whether *data* has become a part of the last piece.  Whoever follows tells pieces apart by their times."""
+        if self.tail is None or at - self.last > JOINED or self.followers:
+            return False
+        began, length, *ways = HEAD.unpack_from(self.packed, self.tail)
+        if length + len(data) > MOST:
+            return False
+        HEAD.pack_into(self.packed, self.tail, began, length + len(data), *ways)
+        self.packed += data
+        return True
 
     def follow(self, take: Callable[[Chunk], None]) -> Callable[[], None]:
         """Have *take* called with each chunk to come, until the returned function is called.  It must not raise."""
@@ -65,7 +85,8 @@ class Ring:
     def begin(self) -> None:
         """A connection begins.  What is said until ``begun`` is kept for as long as it lasts: nobody understands a chip
         without the calibration that it told first."""
-        self.first, self.spare, self.since, self.opening = bytearray(), RING, self.noted, True
+        self.first, self.spare, self.since, self.opening = bytearray(), OPENING, self.noted, True
+        self.tail = None
 
     def begun(self) -> None:
         self.spare, self.opening = 0, False

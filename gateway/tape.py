@@ -26,11 +26,14 @@ from gateway.run import Connection, Fed, Lost
 
 @implementer(IStreamClientEndpoint)
 class Tape:
-    """*pieces*, from the first on.  A pause of more than *longest* seconds is cut short.  ``beyond`` is set when the
+    """*pieces*, from the first on.  A pause of more than *longest* seconds is cut short; from second
+    *resumed* on it is another part of the recording, which may begin anywhere.  ``beyond`` is set when the
     driver asks for more when all was said; ``wrong`` holds what it sent that was not recorded, or left out."""
 
-    def __init__(self, clock: IReactorTime, pieces: Iterable[Piece], longest: float = inf) -> None:
-        self.clock, self.left, self.longest = clock, deque(pieces), longest
+    def __init__(
+        self, clock: IReactorTime, pieces: Iterable[Piece], longest: float = inf, resumed: float = inf
+    ) -> None:
+        self.clock, self.left, self.longest, self.resumed = clock, deque(pieces), longest, resumed
         self.wrong: list[str] = []
         self.beyond = self.began = False
         self.base = 0.0  # seconds of the clock at which the recording began
@@ -63,10 +66,12 @@ class Tape:
             elif piece.data and not piece.data.startswith(data):  # of a capture nobody knows what was asked
                 skipped.append(piece)
             else:
-                if self.began:
+                if self.began and not (skipped and skipped[0].at >= self.resumed):
                     self.wrong += [
                         f"{each.at:.3f} s: {each.data.hex(' ')} was sent, and is not now" for each in skipped
                     ]
+                if piece.at >= self.resumed:
+                    self.resumed = inf
                 if rest := piece.data[len(data) :]:
                     left.appendleft(Piece(piece.at, ">", rest))
                 self.left, self.began = left, True

@@ -12,7 +12,7 @@ from gateway.hub import Chunk
 if TYPE_CHECKING:
     from gateway.commands.session import Session
 
-ROWS, MOST = 20, 4000  # that ``log`` shows, and shows at most: more than a ring has
+ROWS, MOST = 20, 8000  # that ``log`` shows, and shows at most: more than a ring has
 WIDTH = 16  # bytes in a row
 FOLLOWED = 10  # devices, by one session
 

@@ -90,6 +90,17 @@ def test_what_was_sent_then_and_is_not_now_is_told() -> None:
     assert lines[-2:] == ["# 5.000 s: 30 a2 was sent, and is not now", "# 4 readings; no errors"]
 
 
+def test_where_it_goes_on_after_its_beginning_it_may_be_in_the_middle() -> None:
+    rest = "50.000 > 24 00\n50.010 > 30 a2\n" + asked(60, 70)
+    lines = said(sht31.DRIVER, START + asked(0.003) + rest.partition("\n")[2], "# resumed: 50.010\n")
+    assert lines[-1] == "# 6 readings; no errors" and len(lines) == 7
+    lines = said(sht31.DRIVER, START + asked(0.003) + rest.partition("\n")[2])
+    assert lines[-2] == "# 50.010 s: 30 a2 was sent, and is not now"
+    again = rest.partition("\n")[2] + "75.000 > 30 a2\n" + asked(80)
+    lines = said(sht31.DRIVER, START + asked(0.003) + again, "# resumed: 50.010\n")
+    assert lines[-2] == "# 75.000 s: 30 a2 was sent, and is not now"  # later it is a difference
+
+
 def test_bytes_of_several_transfers_at_one_time_are_told_apart() -> None:
     """As a bus has them: within a millisecond."""
     file = CORPUS / "bme280/emulated.rec"

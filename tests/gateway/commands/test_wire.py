@@ -100,8 +100,8 @@ def test_leaving_ends_it(house: House, session: Session, asker: Asker) -> None:
     ("line", "status"),
     [
         ("log atic", "ERR unknown atic: no such device; did you mean `attic`?"),
-        ("log attic 0", "ERR syntax 0 is no number from 1 to 4000"),
-        ("log attic alive", "ERR syntax alive is no number from 1 to 4000"),
+        ("log attic 0", "ERR syntax 0 is no number from 1 to 8000"),
+        ("log attic alive", "ERR syntax alive is no number from 1 to 8000"),
         ("log", "ERR syntax usage: log DEVICE [N|live]; for example: log attic"),
     ],
 )
