@@ -79,8 +79,8 @@ def learn(store: Store, boot: int, ms: int, offset: int | None) -> None:
     known = store.segments.get(boot, [])
     if offset is None:
         if boot not in store.floors:
-            ends = [begin + each for of, all in store.segments.items() if of < boot for begin, each in all]
-            store.floors[boot] = max(ends, default=0)
+            before = max((each for each in {*store.segments, *store.floors} if each < boot), default=0)
+            store.floors[boot] = store.floor_ms(before)
             put = "INSERT OR REPLACE INTO kept VALUES ('floor', ?, ?)"
             store.db.execute(put, (str(boot), b"%d" % store.floors[boot]))
     elif not known or abs(offset - known[at := store.segment(boot, ms)][1]) > 1:

@@ -109,13 +109,14 @@ class Store:
         self.put("INSERT OR REPLACE INTO kept VALUES ('floor', ?, ?)", str(boot), b"%d" % floor)
         self.commit()
 
-    def floor_ms(self) -> int:
-        """What time it was at the end of the last boot, at least, in milliseconds of Unix time.  Not the latest that
-        there ever was: a clock that was an hour ahead, and was set right, must not be ahead for ever."""
+    def floor_ms(self, boot: int | None = None) -> int:
+        """What time it was at the end of *boot* (the last one), at least, in milliseconds of Unix time.  Not the latest
+        that there ever was: a clock that was an hour ahead, and was set right, must not be ahead for ever."""
+        boot = self.boot if boot is None else boot
         asked = "SELECT max(stop) FROM span WHERE series=? AND boot=?"
         with self.reading():
-            stops = [self.db.execute(asked, (series, self.boot)).fetchone()[0] or 0 for series in self.series]
-        since, offset = self.segments.get(self.boot, [(0, self.floors.get(self.boot, 0))])[-1]
+            stops = [self.db.execute(asked, (series, boot)).fetchone()[0] or 0 for series in self.series]
+        since, offset = self.segments.get(boot, [(0, self.floors.get(boot, 0))])[-1]
         return offset + max(since, *stops, 0)
 
     def floor(self) -> float:

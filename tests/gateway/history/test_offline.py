@@ -52,6 +52,24 @@ def test_times_come_back_over_steps_of_the_clock(tmp_path: Path) -> None:
         assert walls == [point.wall for point in past.ask(name, 0, 2**33).points]
 
 
+def test_a_boot_without_a_time_comes_back_behind_the_end_of_the_one_before(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    past = Past(tmp_path / "first")
+    past.set_clock(WALL)
+    for _ in range(100):
+        past.tell("attic.temperature", 20.0, 3_600_000)
+    past.commit()
+    for _ in range(2):
+        past.kill()
+        past.tell("attic.temperature", 21.0)
+        past.commit()
+    other = Past(tmp_path)
+    assert brought(other.store, exported(past, tmp_path / "all.json", "attic.temperature")) == 102
+    for start in (WALL + 1, WALL + 360_000, WALL + 360_001):
+        asked = past.all("attic.temperature", start, WALL + 400_000)
+        assert other.all("attic.temperature", start, WALL + 400_000) == asked and len(asked) >= 1
+
+
 def test_hours_count_what_was_imported_into_them(tmp_path: Path) -> None:
     """A database was damaged within an hour; that hour was made of what came after, and the rest is brought back."""
     past = Past()
