@@ -25,7 +25,8 @@ from gateway.config import Config, Rules
 from gateway.device import Device
 from gateway.hardware import Hardware
 from gateway.history.question import Deed, HistoryError
-from gateway.history.service import DEED, opened
+from gateway.history.service import opened
+from gateway.history.store import DEED
 from gateway.hub import Hub
 from gateway.memory import Memory
 from gateway.output import Output, word
@@ -121,7 +122,7 @@ class Safe:
                 store.begin(store.boot + 1, store.floor_ms())
                 self.time(store)
                 for at, deed in self.deeds:
-                    store.put(f"INSERT INTO deed {DEED} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    store.put(f"INSERT INTO deed ({DEED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                               store.boot, round(at * 1000), *astuple(deed))  # fmt: skip
                 store.commit()
             store.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Protocol
 
 from twisted.application.service import Service
@@ -24,7 +25,8 @@ from gateway.history.budget import OFTEN, SELDOM, Budget, Meter
 from gateway.history.file import MEMORY, PAGE, Damaged, HistoryError, set_aside, told
 from gateway.history.past import deeds, events
 from gateway.history.question import Deed, Event, Page, Question
-from gateway.history.store import PACKED, UNSAVED, Store
+from gateway.history.rescue import rescue
+from gateway.history.store import DEED, EVENT, PACKED, UNSAVED, Store
 from gateway.history.succession import succeed
 from gateway.history.worker import Worker
 from gateway.reading import Readings
@@ -44,7 +46,9 @@ def opened(path: str | None) -> tuple[Store, str]:
             return Store(path), ""
         except Damaged as error:
             aside = set_aside(path)
-            return Store(path), f"{error}; it is now {aside}: see `gateway history repair`"
+            store = Store(path)
+            rescue(aside, store)
+            return store, f"{error}; it is now {aside}: see `gateway history repair`"
     except HistoryError as error:
         return Store(), str(error)
 
@@ -194,7 +198,7 @@ class History(Service):
     def note(self, device: str, what: str, text: str, count: int = 1) -> None:
         """Something happened to *device*: it goes to the disk with the next commit."""
         row = self.clock.boot, round(self.clock.monotonic() * 1000), device, what, text, count
-        put = "INSERT INTO event (boot, ms, device, what, text, count) VALUES (?, ?, ?, ?, ?, ?)"
+        put = f"INSERT INTO event ({EVENT}) VALUES (?, ?, ?, ?, ?, ?)"
         self.worker.do(lambda: self.store.put(put, *row)).addErrback(self.failed)
 
     def note_failures(self) -> None:
@@ -306,7 +310,7 @@ class History(Service):
             deed.new,
             deed.result,
         )
-        return self.at_once(f"INSERT INTO deed {DEED} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", *row)
+        return self.at_once(f"INSERT INTO deed ({DEED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", *row)
 
     def keep(self, kind: str, key: str, data: bytes | None) -> Deferred[None]:
         """Keep a small fact; None takes it away."""
@@ -359,8 +363,11 @@ class History(Service):
         """On the thread: begin anew beside a damaged database, with all that is in memory."""
         if self.store is not old:  # two failures told of the same
             return
+        with suppress(sqlite3.Error):
+            old.db.close()
         path, aside = old.path, set_aside(old.path)
         fresh, why = opened(path)
+        rescue(aside, fresh)
         succeed(old, fresh, blocks=False)
         self.store = fresh
         self.reactor.callFromThread(self.replaced, why or f"{path} was damaged, and is now {aside}")
@@ -411,6 +418,3 @@ class History(Service):
             history_damaged=store.damaged,
         )
         self.facts.setdefault("history_size", 0)
-
-
-DEED = "(boot, ms, who, origin, interface, name, old, new, result)"

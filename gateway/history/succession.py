@@ -18,8 +18,8 @@ def succeed(old: Store, new: Store, blocks: bool = True) -> None:
     boot that runs is the same in both."""
     boot = old.boot
     new.begin(boot, max(old.floors.get(boot, 0), new.floor_ms()))
-    for since, offset in old.segments.get(boot, []):
-        new.segments.setdefault(boot, []).append((since, offset))
+    new.segments[boot] = list(old.segments[boot]) if boot in old.segments else []
+    for since, offset in new.segments[boot]:
         new.put("INSERT OR REPLACE INTO segment VALUES (?, ?, ?)", boot, since, offset)
     for statement, values in old.queue:
         if "series" not in statement:

@@ -6,6 +6,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from operator import sub
 from pathlib import Path
 from typing import Any
@@ -136,7 +137,9 @@ def test_what_waits_for_a_stuck_disk_is_bounded_and_the_oldest_goes(
     house.tell(3)
     house.settle()
     house.history.store.commit = stuck  # type: ignore[method-assign]
-    house.tell(200)
+    house.tell(1)
+    house.reactor.until(lambda: not house.history.given)
+    house.tell(199)
     asked = house.history.ask(Question("attic.temperature", 0, 2**33))
     house.tell(200)
     waiting = sum(map(len, [house.history.batch, *house.history.given]))
@@ -206,6 +209,40 @@ def test_a_database_that_breaks_while_it_is_used_is_replaced(house: House, tmp_p
     house.settle()
     assert len(house.values()) == 6
     assert len([each for each in tmp_path.iterdir() if "h.db.damaged-" in each.name]) >= 1
+
+
+def test_what_was_acknowledged_outlives_a_damaged_database(house: House, tmp_path: Path) -> None:
+    """Jobs, the audit trail and what happened, once found while it runs and once at a start."""
+    house.clock.set(WALL)
+    house.tell(3)
+    deed = Deed("me", "here", "tcp", "pump.state", "off", "on", "OK")
+    house.reactor.result(house.history.keep("job", "7", b"{}"))
+    house.reactor.result(house.history.deed(deed))
+    house.history.note("attic", "lost", "unplugged")
+    house.settle()
+    old = house.history.store
+    house.history.failed(Failure(Damaged("it is damaged")))
+    house.reactor.until(lambda: house.history.store is not old)
+    house.settle()
+
+    def check(house: House) -> None:
+        assert house.reactor.result(house.history.kept("job")) == {"7": b"{}"}
+        assert house.reactor.result(house.history.deeds(0, 2**33)) == ((WALL + 3, deed),)
+        found = house.reactor.result(house.history.events(0, 2**33, ("attic",)))
+        assert [(each.boot, each.wall, each.what) for each in found] == [(1, WALL + 3, "lost")]
+
+    check(house)
+    assert len(house.values()) == 3 and house.history.store.segments == {1: [(0, WALL * 1000)]}
+    house.close()
+    with closing(sqlite3.connect(tmp_path / "h.db")) as db:
+        ((root,),) = db.execute("SELECT rootpage FROM sqlite_master WHERE name='log'")
+    with (tmp_path / "h.db").open("r+b") as file:
+        file.seek((root - 1) * PAGE)
+        file.write(b"\xff" * PAGE)
+    again = House(str(tmp_path / "h.db"))
+    assert "gateway history repair" in again.history.trouble and again.clock.boot == 2
+    check(again)
+    again.close()
 
 
 def test_two_failures_that_tell_of_one_damage_set_one_file_aside(house: House, tmp_path: Path) -> None:

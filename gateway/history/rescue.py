@@ -1,0 +1,41 @@
+"""What a damaged database has besides readings, as far as it can be read: clock segments, jobs, who wrote what and
+what happened.  It is taken over at once, because it was acknowledged; readings are many, and for `gateway history
+repair`."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from typing import Any
+
+from gateway.clock import Segment
+from gateway.history.store import DEED, EVENT, Store
+
+
+def rescue(path: str, store: Store) -> None:
+    """Have *store* take over what can be read of the database at *path*, with its next commit."""
+    db = sqlite3.connect(path, timeout=0, isolation_level=None)
+    try:
+        with suppress(sqlite3.Error):
+            db.execute("PRAGMA locking_mode=EXCLUSIVE")  # no file beside it
+        for boot, since, offset in readable(db, "SELECT boot, since, offset FROM segment ORDER BY boot, since"):
+            store.learn(Segment(boot, since / 1000, offset / 1000))
+        for kind, key, data in readable(db, "SELECT kind, key, data FROM kept WHERE kind != 'gateway'"):
+            if kind == "floor":
+                store.floors[int(key)] = int(data)
+            store.put("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", kind, key, data)
+        for table, columns in ("event", EVENT), ("deed", DEED):
+            places = ", ".join("?" * len(columns.split(",")))
+            for row in readable(db, f"SELECT {columns} FROM {table} ORDER BY id"):
+                store.put(f"INSERT INTO {table} ({columns}) VALUES ({places})", *row)
+    finally:
+        db.close()
+    store.boot = max([store.boot, *store.segments, *store.floors])  # no later start may have one of these numbers
+
+
+def readable(db: sqlite3.Connection, asked: str) -> list[Any]:
+    """The rows before the first that cannot be read."""
+    found: list[Any] = []
+    with suppress(sqlite3.Error):
+        found.extend(db.execute(asked))
+    return found
