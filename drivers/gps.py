@@ -66,6 +66,7 @@ GSA_LIFE = 10  # samples for which a GSA holds: many receivers send it once a se
 HEIGHTS = frozenset((b"GGA", b"GNS"))  # the sentences with an altitude
 HABITS = 16  # kinds of epochs to remember; a receiver has two or three
 GSV_REST = 3  # rounds of GSV left out when one is counted: they are most of what a receiver says, and change slowly
+BINARY = ubx.START[:1]
 UBX_LIFE = 10  # epochs of sentences that are left out after one in UBX
 BAUDS = (9600, 38400, 115200, 4800, 57600, 19200)  # the usual ones, most usual first
 BEGAN, ROLLED = date(1980, 1, 6), date(1999, 8, 22)  # week 0 of GPS, and week 1024, which is 0 again
@@ -132,7 +133,7 @@ class GPS:
         self.in_view: dict[Quantity, Value] = {}  # counted, and not yet told
 
     def feed(self, data: bytes) -> Iterator[Sample | DeviceError]:
-        binary = self.frames.held or ubx.START[:1] in data
+        binary = self.frames.held or BINARY in data
         return self.part(data) if binary else self.listen(data)
 
     def part(self, data: bytes) -> Iterator[Sample | DeviceError]:
