@@ -57,7 +57,8 @@ class Tap:
 
 
 def lines(device: str, chunk: Chunk, clock: Clock, label: str = "") -> Iterator[Row]:
-    """Time, direction, up to sixteen bytes in hexadecimal, and the same as text; *label* in front."""
+    """Time, direction, up to sixteen bytes in hexadecimal, and the same as text; *label* in front.  ``monotonic`` tells
+    an answer from its question: a bus needs less than a millisecond."""
     wall = clock.wall(clock.boot, chunk.at)
     when = clock.written(chunk.at)
     for at in range(0, len(chunk.data), WIDTH):
@@ -65,7 +66,7 @@ def lines(device: str, chunk: Chunk, clock: Clock, label: str = "") -> Iterator[
         text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
         yield Row(
             f"{label}{when} {chunk.way} {part.hex(' '):{WIDTH * 3 - 1}}  {text}",
-            {"device": device, "time": None if wall is None else iso(wall), "monotonic": round(chunk.at, 3),
+            {"device": device, "time": None if wall is None else iso(wall), "monotonic": round(chunk.at, 6),
              "way": chunk.way, "hex": part.hex(), "text": text, "opening": chunk.opening},
         )  # fmt: skip
 
@@ -74,5 +75,5 @@ def gap(device: str, chunk: Chunk, clock: Clock, lost: int) -> Row:
     wall = clock.wall(clock.boot, chunk.at)
     return Row(
         f"{device} {clock.written(chunk.at)} ! {lost} lines before this were lost: you read too slowly",
-        {"device": device, "time": None if wall is None else iso(wall), "monotonic": round(chunk.at, 3), "lost": lost},
+        {"device": device, "time": None if wall is None else iso(wall), "monotonic": round(chunk.at, 6), "lost": lost},
     )

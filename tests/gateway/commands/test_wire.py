@@ -63,6 +63,16 @@ def test_what_went_over_the_wire(house: House, session: Session) -> None:
     }  # fmt: skip
 
 
+def test_an_answer_is_told_from_its_question_by_its_time(house: House, session: Session) -> None:
+    """`record --live` takes what is later than what it has."""
+    house.attic.ring.note(">", b"?")
+    house.time.advance(0.000_2)
+    house.attic.ring.note("<", b"!")
+    answer: Any = session.perform("log attic")
+    asked, came = (json.loads(row.json)["monotonic"] for row in answer.rows)
+    assert asked < came
+
+
 def test_live(house: House, session: Session, asker: Asker) -> None:
     assert say(session, "log attic live") == ["OK"] and say(session, "log attic live") == ["OK"]
     say(session, "log pump live")
