@@ -271,6 +271,7 @@ def test_frames_are_found_in_whatever_comes() -> None:
     assert heard("sds011", DUST) == [good]
     assert heard("sds011", "00 AB " + DUST, "AA", "C0 D4 04 3A 0A A1 60 1D", "AB") == [good, good]
     assert heard("sds011", "AA C0 01 02 03 " + DUST) == ["BadFrame", good], "the good one behind a torn one"
+    assert heard("sds011", "AA C5 02 01 01 00 58 D9 35 AB", DUST) == [good], "behind the answer to a command"
     assert heard("sds011", DUST.replace("1D", "1E"), DUST) == ["BadFrame", good]
     assert heard("sds011", "AA C0 10 27 3A 0A A1 60 7C AB", DUST) == ["BadValue", good], (
         "1000.0 is more than it can tell"
