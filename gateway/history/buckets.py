@@ -9,7 +9,7 @@ from dataclasses import replace
 from drivers.api import Value
 from gateway.history.block import Points, Sum, grown, join, summed
 from gateway.history.head import Series
-from gateway.history.past import Answering, Span, blocks, heads, parts_of, spans, whole
+from gateway.history.past import Answering, Span, blocks, empty, heads, parts_of, spans, whole
 from gateway.history.question import Page, Place, Question, Run
 from gateway.history.store import SUMS, Store
 
@@ -54,6 +54,8 @@ def latest(store: Store, question: Question, series: Sequence[Series]) -> int | 
     asked = "SELECT start, stop FROM span WHERE series=? AND boot=? AND start<? ORDER BY start DESC LIMIT 1"
     for span in spans(store, question):
         for each in series:
+            if empty(store, each, span):
+                continue
             row = store.db.execute(asked, (each.id, span.boot, span.stop)).fetchone()
             ends = [min(row[1], span.stop - 1)] if row else []
             ends += [head.ms[at - 1] for head in heads(store, each.id) if (at := head.find(span.stop))]
@@ -90,6 +92,8 @@ class Buckets:
 
     def span(self, series: Series, span: Span) -> Answering[None]:
         """From hours where they fit, then blocks, then the newest."""
+        if empty(self.store, series, span):
+            return
         self.start, self.offset, self.keeps = span.start, span.offset or 0, series.keeps
         self.factor = 10 ** (self.digits - series.digits)
         self.begin(series, span)
@@ -126,6 +130,8 @@ class Buckets:
             if first[0] < span.boot:
                 return
         low, high = -((-span.start - span.offset) // HOUR), (span.stop + span.offset) // HOUR
+        if span.boot != self.store.boot:
+            high = min(high, (self.store.end(series.id, span.boot) + span.offset) // HOUR + 1)
         asked = (
             f"SELECT hour, start, stop, {SUMS} FROM hour "
             "WHERE series=? AND hour>=? AND hour<? AND boot=? AND since=? ORDER BY hour"

@@ -45,6 +45,11 @@ def spans(store: Store, question: Question) -> list[Span]:
     return found
 
 
+def empty(store: Store, series: Series, span: Span) -> bool:
+    """Whether it is sure that nothing of *series* is in *span*: its boot ended before."""
+    return span.boot != store.boot and store.end(series.id, span.boot) < span.start
+
+
 def blocks(store: Store, series: int, span: Span, more: str = "n") -> Iterator[Any]:
     """Columns of the blocks that may hold readings of *span*: start, stop, block, and *more*."""
     before = "SELECT start FROM span WHERE series=? AND boot=? AND start<? ORDER BY start DESC LIMIT 1"
@@ -73,6 +78,8 @@ def heads(store: Store, series: int) -> Iterator[Head]:
 def parts_of(store: Store, series: Series, span: Span, backwards: bool) -> Iterator[tuple[Series, Points, int, int]]:
     """Runs of readings of one series in *span*.  Those of several series are merged by their first reading: they do
     not overlap but where somebody changes the kind of a key to and fro."""
+    if empty(store, series, span):
+        return
     found: list[Any] = [*blocks(store, series.id, span)]
     found += [head for head in heads(store, series.id) if head.boot == span.boot]
     for each in reversed(found) if backwards else found:

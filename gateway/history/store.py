@@ -51,6 +51,7 @@ class Store:
         self.rolled: dict[tuple[int, int, int], int] = {}  # series, boot, segment -> until when its hours are made
         self.rows: deque[tuple[int, int, int]] = deque()  # of the log: row, number of its last reading, how many
         self.logged = self.lost = self.thinned = self.damaged = 0
+        self.ended: dict[int, dict[int, int]] = {}  # series -> boot -> its last millisecond, once asked
         self.spared = 0  # changed rows that cost no page of their own
         self.edition = 0  # grows when readings move from the log into blocks
         self.thin = 0  # milliseconds that a series of numbers keeps between two readings
@@ -342,6 +343,19 @@ class Store:
         head = (series.id, points.boot, place.ms, place.seq, last.ms, row, len(points))
         tailing = columns(sums) if isinstance(sums, Sum) else (None,) * 8
         self.db.execute(f"INSERT INTO span VALUES ({', '.join('?' * 15)})", head + tailing)
+        if (ends := self.ended.get(series.id)) is not None:
+            ends[points.boot] = max(last.ms, ends.get(points.boot, 0))
+
+    def end(self, series: int, boot: int) -> int:
+        """The millisecond of the last reading of *series* in *boot* that is in a block, or of which an hour is left; -1
+        where there is none.  Of a thousand boots a question is about few."""
+        if (ends := self.ended.get(series)) is None:
+            asked = "SELECT boot, max(stop) FROM {} WHERE series=? GROUP BY boot"
+            ends = self.ended[series] = {}
+            for table in ("hour", "span"):
+                for each, stop in self.db.execute(asked.format(table), (series,)):
+                    ends[each] = max(stop, ends.get(each, 0))
+        return ends.get(boot, -1)
 
     def tail(self, series: int, boot: int | None = None) -> tuple[tuple[int, ...], Points] | None:
         """The last block of this series in a boot: its keys, and its points."""

@@ -15,10 +15,11 @@ from drivers.api import Quantity, Value
 from gateway.clock import Clock
 from gateway.history.block import SIZE, Points
 from gateway.history.file import HistoryError
+from gateway.history.keep import finish
 from gateway.history.past import whole
 from gateway.history.store import Store
 from gateway.reading import Reading
-from tests.gateway.history.past import WALL, Past, Told
+from tests.gateway.history.past import WALL, Past, Told, done
 
 NAME = "attic.temperature"
 FOLDS: dict[str, Callable[[list[Told]], Value]] = {
@@ -327,6 +328,30 @@ def test_a_page_unpacks_nothing_that_the_pages_before_have_shown(
     wanted = past.listed(NAME, 0, 2**33)
     assert past.all(NAME, 0, 2**33, limit=500, backwards=backwards) == (wanted[::-1] if backwards else wanted)
     assert 20 <= len(unpacked) <= 40 + 2 * 20  # a page that ends with its block looks into that once more
+
+
+def test_of_many_boots_only_those_are_looked_into_that_the_question_is_about() -> None:
+    past, asked = Past(), list[str]()
+    for boot in range(1, 201):
+        past.store.begin(boot, 0)
+        past.now = 0
+        past.set_clock(WALL + 10_000 * boot)
+        for _ in range(30):
+            past.tell(NAME, 20.0, 300_000, keeps=600)
+        past.commit()
+        past.store.pack(everything=True)
+        past.store.heads.clear()
+    done(finish(past.store))
+    start, end = WALL + 1_005_000, WALL + 1_025_000
+    wanted = past.listed(NAME, start, end)
+    for more in ({}, {"backwards": True}, {"step": 7200, "aggregate": "count"}, {"step": 60, "aggregate": "delta"}):
+        past.ask(NAME, start, end, **more)  # what is looked up once
+        past.store.db.set_trace_callback(asked.append)
+        found = past.ask(NAME, start, end, **more)
+        past.store.db.set_trace_callback(None)
+        assert len(found) > 3 and len(asked) < 100, more
+        asked.clear()
+    assert past.all(NAME, start, end) == wanted and len(wanted) > 50
 
 
 def test_a_name_that_changes_its_kind_is_told_page_by_page() -> None:
