@@ -66,6 +66,7 @@ class MS5611:
         answer = yield Transfer(READ, 3)
         raw = int.from_bytes(answer)
         if len(answer) != 3 or raw in (0, 0xFFFFFF):  # 0: it was still busy, or was asked for nothing
+            self.trim = ()  # or it lost its power: the next measurement starts it again
             raise BadFrame(f"nothing was measured: {answer.hex(' ')}")
         return raw
 

@@ -80,6 +80,7 @@ def test_a_chip_that_was_still_busy_is_no_reading() -> None:
     script: list[Exchange] = [(Transfer(b"\x58"), b""), (Sleep(0.00904), b""), (Transfer(b"\x00", 3), bytes(3))]
     with pytest.raises(BadFrame, match="nothing was measured"):
         follow(device.measure(), script)
+    assert next(device.measure()) == Transfer(b"\x1e")  # it begins anew: perhaps it lost its power
 
 
 def test_the_same_number_twice_is_no_reading() -> None:
