@@ -19,14 +19,16 @@ what comes later than it did, such as an RMC with each tenth GGA, gives another.
 dimensions while altitudes come.  Satellites in view are those of all systems, each once.
 
 UBX needs no setting and may stand beside NMEA on the same line; then the sentences' positions are left out, for they
-say the same with fewer digits.  NAV-PVT tells all; of old receivers POSLLH, STATUS, SOL, VELNED, DOP, TIMEUTC, TIMEGPS
-are put together (drivers/codec/ubx.py draws them).  SOL without POSLLH has no height above the sea.
+say the same with fewer digits.  NAV-PVT tells all but HDOP (DOP) and what is in view (SAT); of old receivers POSLLH,
+STATUS, SOL, VELNED, DOP, TIMEUTC, TIMEGPS and SVINFO are put together (drivers/codec/ubx.py draws them).  SOL without
+POSLLH has no height above the sea.
 
 It is a fix when satellites were measured: mode A, D, F, P or R, quality 1 to 5 or 9.  Dead reckoning (E, 6), typed in
 (M, 7) and simulated (S, 8) positions are none, and where the sentences of an epoch differ about that, it is none, too.
 What is published is what the receiver says, also where its date is of another decade: after 1024 weeks old ones begin
 anew.  But before 6 January 1980 there was no GPS, and without a fix a date before 22 August 1999, when the weeks first
-began anew, is a clock that nobody set: then there is no time.
+began anew, is a clock that nobody set: then there is no time.  A date that no calendar has is a bad value, and costs
+nothing else.
 
 Wiring: GND, supply as the module wants it, and its TX to our RX.  Our TX is not needed, nothing is sent to it.
 """
