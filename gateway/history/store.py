@@ -27,6 +27,7 @@ from gateway.reading import Reading, Readings
 
 FOREVER = 2**40  # milliseconds: a value that only its successor ends
 UNSAVED = 200_000  # readings that are remembered while nothing can be written
+ASKED = 32  # series of which the ends of all boots are remembered
 BESIDE = 16  # rows of the log in one page, at least
 PACKED = 50_000  # readings in the log that make it be packed, all of it
 EVENT = "boot, ms, device, what, text, count"
@@ -350,6 +351,8 @@ class Store:
         """The millisecond of the last reading of *series* in *boot* that is in a block, or of which an hour is left; -1
         where there is none.  Of a thousand boots a question is about few."""
         if (ends := self.ended.get(series)) is None:
+            if len(self.ended) >= ASKED:
+                self.ended.clear()
             asked = "SELECT boot, max(stop) FROM {} WHERE series=? GROUP BY boot"
             ends = self.ended[series] = {}
             for table in ("hour", "span"):
