@@ -21,6 +21,7 @@ from gateway.history.head import Series, encoded
 from gateway.history.keep import roll
 from gateway.history.past import Span, parts_of
 from gateway.history.question import HistoryError
+from gateway.history.rescue import before_damage
 from gateway.history.store import FOREVER, Store, unbatched
 from gateway.history.succession import same
 
@@ -128,7 +129,7 @@ def salvaged(path: Path) -> Iterator[Row]:
     try:
         series = {each[0]: Series(*each) for each in readable(db, "series", "id, name, kind, unit, digits, keeps")}
         offsets: dict[int, list[tuple[int, int]]] = {}
-        for boot, since, offset in whole(db, "SELECT boot, since, offset FROM segment ORDER BY boot, since"):
+        for boot, since, offset in before_damage(db, "SELECT boot, since, offset FROM segment ORDER BY boot, since"):
             offsets.setdefault(boot, []).append((since, offset))
         for _, number, boot, data in readable(db, "block", "id, series, boot, data"):
             try:
@@ -159,13 +160,6 @@ def rowed(
     known = offsets.get(boot, [])
     offset = next((each for since, each in reversed(known) if since <= ms), known[0][1] if known else None)
     return of.name, of.kind, of.unit, of.digits, boot, ms, seq, value, suspect, offset
-
-
-def whole(db: sqlite3.Connection, asked: str) -> list[Any]:
-    try:
-        return db.execute(asked).fetchall()
-    except sqlite3.Error:
-        return []
 
 
 def readable(db: sqlite3.Connection, table: str, columns: str) -> Iterator[Any]:

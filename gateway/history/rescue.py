@@ -18,22 +18,22 @@ def rescue(path: str, store: Store) -> None:
     try:
         with suppress(sqlite3.Error):
             db.execute("PRAGMA locking_mode=EXCLUSIVE")  # no file beside it
-        for boot, since, offset in readable(db, "SELECT boot, since, offset FROM segment ORDER BY boot, since"):
+        for boot, since, offset in before_damage(db, "SELECT boot, since, offset FROM segment ORDER BY boot, since"):
             store.learn(Segment(boot, since / 1000, offset / 1000))
-        for kind, key, data in readable(db, "SELECT kind, key, data FROM kept WHERE kind != 'gateway'"):
+        for kind, key, data in before_damage(db, "SELECT kind, key, data FROM kept WHERE kind != 'gateway'"):
             if kind == "floor":
                 store.floors[int(key)] = int(data)
             store.put("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", kind, key, data)
         for table, columns in ("event", EVENT), ("deed", DEED):
             places = ", ".join("?" * len(columns.split(",")))
-            for row in readable(db, f"SELECT {columns} FROM {table} ORDER BY id"):
+            for row in before_damage(db, f"SELECT {columns} FROM {table} ORDER BY id"):
                 store.put(f"INSERT INTO {table} ({columns}) VALUES ({places})", *row)
     finally:
         db.close()
     store.boot = max([store.boot, *store.segments, *store.floors])  # no later start may have one of these numbers
 
 
-def readable(db: sqlite3.Connection, asked: str) -> list[Any]:
+def before_damage(db: sqlite3.Connection, asked: str) -> list[Any]:
     """The rows before the first that cannot be read."""
     found: list[Any] = []
     with suppress(sqlite3.Error):
