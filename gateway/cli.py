@@ -34,6 +34,7 @@ TALK = {
     "jobs": "what is to be done later",
     "cancel": "cancel a job: its number",
     "audit": "who set what: the last writes, or the last N",
+    "backup": "copy the history to a file beside it, while the gateway goes on",
     "fault": "have something go wrong with an emulated device: [DEVICE [KIND|off [DURATION]]]",
     "status": "how the gateway is",
 }

@@ -43,6 +43,8 @@ class Past(Protocol):
 
     def deeds(self, start: float, end: float, limit: int) -> Deferred[tuple[tuple[float | None, Deed], ...]]: ...
 
+    def copy(self) -> Deferred[tuple[str, int]]: ...
+
     def keep(self, kind: str, key: str, data: bytes | None) -> Deferred[None]: ...
 
     def kept(self, kind: str) -> Deferred[dict[str, bytes]]: ...
@@ -68,6 +70,9 @@ class Forgetful:
         return succeed(None)
 
     def deeds(self, start: float, end: float, limit: int) -> Deferred[tuple[tuple[float | None, Deed], ...]]:
+        return fail(CommandError("no-history", "no history is kept here"))
+
+    def copy(self) -> Deferred[tuple[str, int]]:
         return fail(CommandError("no-history", "no history is kept here"))
 
     def keep(self, kind: str, key: str, data: bytes | None) -> Deferred[None]:
@@ -183,3 +188,12 @@ def audited(deeds: tuple[tuple[float | None, Deed], ...]) -> Answer:
                         {"time": when, "name": deed.name, "old": deed.old, "new": deed.new, "who": deed.who,
                          "origin": deed.origin, "interface": deed.interface, "result": deed.result}))  # fmt: skip
     return Answer(tuple(rows), f"OK {len(rows)}")
+
+
+def do_backup(me: Session) -> Deferred[Answer]:
+    return me.hold(me.commands.history.copy()).addCallback(backed_up)
+
+
+def backed_up(copy: tuple[str, int]) -> Answer:
+    path, size = copy
+    return Answer((Row(f"{path} {size}", {"path": path, "bytes": size}),))

@@ -16,6 +16,7 @@ MEMORY = ":memory:"
 BUSY, READ_ONLY, IO, CORRUPT, FULL, NO_FILE = 5, 8, 10, 11, 13, 14  # sqlite.org/rescode.html
 NO_DATABASE = 26
 PAGE = 2048
+CHECKPOINT = 500  # pages of the log that are written into the database together
 
 
 class Busy(HistoryError):
@@ -40,7 +41,7 @@ def connect(path: str) -> sqlite3.Connection:
             f"page_size={PAGE}",
             "journal_mode=WAL",
             "synchronous=FULL",
-            "wal_autocheckpoint=500",
+            f"wal_autocheckpoint={CHECKPOINT}",
             "journal_size_limit=8388608",
             "cache_size=-2000",
             "temp_store=MEMORY",

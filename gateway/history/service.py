@@ -22,6 +22,7 @@ from gateway.clock import Clock, Segment
 from gateway.history import keep
 from gateway.history.answer import answer
 from gateway.history.budget import OFTEN, SELDOM, Budget, Meter
+from gateway.history.copy import copied
 from gateway.history.file import MEMORY, PAGE, Damaged, HistoryError, set_aside, told
 from gateway.history.past import deeds, events
 from gateway.history.question import Deed, Event, Page, Question
@@ -97,7 +98,7 @@ class History(Service):
         self.worker = Worker(reactor, self.explained)
         self.facts: dict[str, Any] = {}
         self.timers: dict[str, IDelayedCall] = {}
-        self.busy = self.tidying = False
+        self.busy = self.tidying = self.copying = False
         self.told: dict[tuple[str, str], tuple[float, int]] = {}
         self.listed: tuple[int, tuple[str, ...]] = 0, ()
         self.sized: tuple[Store, int] | None = None
@@ -294,6 +295,19 @@ class History(Service):
         if self.listed[0] != (known := len(self.store.named)):
             self.listed = known, tuple(sorted(list(self.store.named)))
         return self.listed[1]
+
+    def copy(self) -> Deferred[tuple[str, int]]:
+        """Copy the database to a file beside it, while all goes on; the path, and the size in bytes."""
+        if self.copying:
+            return fail(HistoryError("it is being copied already"))
+        self.copying = True
+        self.hand_over()
+        done: Deferred[tuple[str, int]] = self.worker.do(lambda: copied(self.store))
+        return done.addBoth(self.copied)
+
+    def copied(self, result: Any) -> Any:
+        self.copying = False
+        return result
 
     # What is kept at once
 

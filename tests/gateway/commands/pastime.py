@@ -59,6 +59,9 @@ class Pastime:
     def deeds(self, start: float, end: float, limit: int = 1000) -> Deferred[tuple[tuple[float | None, Deed], ...]]:
         return succeed(tuple(self.done[-limit:]))
 
+    def copy(self) -> Deferred[tuple[str, int]]:
+        return fail(self.broken) if self.broken is not None else succeed(("/var/lib/gateway/history.db.backup", 2048))
+
     def keep(self, kind: str, key: str, data: bytes | None) -> Deferred[None]:
         if self.broken is not None:
             return fail(self.broken)

@@ -216,7 +216,7 @@ def test_a_history_that_cannot_answer_says_why(house: House, session: Session) -
 
 def test_without_a_history(house: House) -> None:
     session = Commands(house.hub, house.manual, house.time).open(PEOPLE[0])
-    for line in ("range attic.temperature -1h", "audit"):
+    for line in ("range attic.temperature -1h", "audit", "backup"):
         assert say(session, line) == ["ERR no-history no history is kept here"]
     assert say(session, "set x 1") == ["OK"]
 
@@ -291,3 +291,10 @@ def test_a_state_that_is_text_is_one_line_of_the_trail(house: House, session: Se
     house.pump = Device(house.hub, "pump", state(writable=True))
     session.run("set", ["note", "two\nlines"])
     assert "\n" not in say(session, "audit 1")[0]
+
+
+# A copy
+
+
+def test_a_copy_is_named_with_its_size(session: Session) -> None:
+    assert say(session, "backup") == ["/var/lib/gateway/history.db.backup 2048", "OK"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import queue
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -20,7 +22,7 @@ from drivers.api import Quantity
 from gateway.clock import Clock
 from gateway.history import service
 from gateway.history.budget import DAY, SELDOM, Budget, Meter
-from gateway.history.file import MEMORY, PAGE, Damaged
+from gateway.history.file import CHECKPOINT, MEMORY, PAGE, Damaged
 from gateway.history.question import Deed, HistoryError, Question
 from gateway.history.service import History, opened
 from gateway.hub import Hub
@@ -106,6 +108,50 @@ def test_a_reading_is_there_at_once_and_after_the_next_start(house: House, tmp_p
     again.hub.publish("attic", {DEGREES: 22.5})
     assert again.values() == [21.5, 22.5]
     again.close()
+
+
+def test_a_copy_is_made_while_readings_go_on(house: House, tmp_path: Path) -> None:
+    house.clock.set(WALL)
+    house.tell(50)
+    done = house.history.copy()
+    with pytest.raises(HistoryError, match="copied already"):
+        house.reactor.result(house.history.copy())
+    house.tell(50)
+    path, size = house.reactor.result(done)
+    assert path == str(tmp_path / "h.db.backup") and size == Path(path).stat().st_size > 0
+
+    # Nobody else gets in: the copying gave up no lock.
+    look = f"import sqlite3; sqlite3.connect({str(tmp_path / 'h.db')!r}, timeout=0).execute('SELECT * FROM series')"
+    other = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True)
+    assert "database is locked" in other.stderr
+    assert house.history.store.db.execute("PRAGMA wal_autocheckpoint").fetchone() == (CHECKPOINT,)
+    wanted = [at / 4 for at in range(50)]
+    assert house.values() == wanted * 2
+
+    copy = House(path)
+    copy.clock.set(WALL + 1000)
+    assert copy.values()[:50] == wanted
+    copy.close()
+
+
+def test_of_a_history_in_memory_there_is_no_copy() -> None:
+    house = House()
+    with pytest.raises(HistoryError, match="in memory"):
+        house.reactor.result(house.history.copy())
+    house.close()
+
+
+def test_a_copy_that_finds_no_room_says_so_and_all_goes_on(house: House, tmp_path: Path) -> None:
+    (tmp_path / "h.db.backup").mkdir()
+    (tmp_path / "h.db.backup/h.db").mkdir()  # cp cannot put a file there
+    with pytest.raises(HistoryError, match="no copy: cp:"):
+        house.reactor.result(house.history.copy())
+    (tmp_path / "h.db.backup/h.db").rmdir()
+    (tmp_path / "h.db.backup").rmdir()
+    house.clock.set(WALL)
+    house.tell(3)
+    assert house.values() == [0.0, 0.25, 0.5]
+    assert house.reactor.result(house.history.copy())[1] > 0
 
 
 def test_the_reactor_goes_on_while_the_disk_does_not(house: House) -> None:
