@@ -10,7 +10,7 @@ DEV_EXTRAS := [tls,ssh,gpio,test,dev]
 # Programs of the tests and of the benchmarks, as COMMAND:PACKAGE.
 TEST_NEEDS := nc.openbsd:netcat-openbsd curl irssi weechat-headless \
 	/usr/lib/*/weechat/plugins/fifo.so:weechat-plugins /usr/lib/*/faketime/libfaketime.so.1:libfaketime tmux chromium chromedriver:chromium-driver \
-	mbpoll socat gpsdecode:gpsd-clients redis-server redis-cli:redis-tools node:nodejs npm /usr/bin/promtool:prometheus
+	mbpoll socat gpsdecode:gpsd-clients redis-server redis-cli:redis-tools node:nodejs npm /usr/bin/promtool:prometheus ssh-keygen:openssh-client
 BENCH_NEEDS := redis-server mosquitto mosquitto_sub:mosquitto-clients gpsd upsd:nut-server influxd:influxdb victoria-metrics strace
 # Folders too, whose date tells of a file taken away.
 SOURCES := pyproject.toml setup.py README.md LICENSE $(shell find drivers gateway -not -name '*.pyc' -not -name __pycache__)
@@ -105,9 +105,9 @@ endef
 .venv-debian13/test: build/wheel tests/debian13.txt | .venv-debian13/bin/pip
 	$(call install,.venv-debian13,$(TEST_EXTRAS),-c tests/debian13.txt)
 
-# The package and the emulated boards: docs/debian.md, docs/emulated.md.
+# The package, the emulated boards and the SD card: docs/debian.md, docs/emulated.md, docs/card.md.
 
-.PHONY: deb emulated soak-power
+.PHONY: deb emulated soak-power image image-test
 # As WHEEL and PYTEST, with the time that boards take.
 EMULATED := PYTHONPATH=$(CURDIR)/build/path PYTHONSAFEPATH=1 timeout --foreground
 BOARDS := .venv/bin/pytest $(PYTEST) -rP --show-capture=stdout -o faulthandler_timeout=600
@@ -128,3 +128,12 @@ emulated: .venv/dev build/path/tests ## the package on emulated ARM boards, in t
 soak-power: .venv/dev build/path/tests ## fifty power cuts of an emulated board, in a quarter of an hour (as root)
 	@image/host.sh
 	@CUTS=50 $(EMULATED) 7200 $(BOARDS) -o faulthandler_timeout=7200 tests/emulated/test_power.py $(ARGS)
+
+image: ## the SD card image, in dist/ (as root): a quarter of an hour, and two minutes from the second time on
+	@image/host.sh
+	@image/card.sh
+
+image-test: .venv/dev build/path/tests ## the SD card image on emulated boards, started by its own systemd (as root)
+	@image/host.sh
+	@FAST=1 image/card.sh
+	@$(EMULATED) 3600 $(BOARDS) --junitxml=build/card.xml tests/card $(ARGS)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Print apt sources of the named Debian suites, on the mirror this host itself uses for Debian.
 #
-#     image/sources.sh trixie trixie-updates trixie-security
+#     [COMPONENTS="main non-free-firmware"] image/sources.sh trixie trixie-updates trixie-security
 set -eu
 
 mirror() { # the host's address of the archive labelled $1; apt knows labels from the lists it fetched
@@ -20,5 +20,5 @@ for suite; do
         *-security) uri=$(mirror Debian-Security) ;;
         *) uri=$(mirror Debian) ;;
     esac
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite main"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite ${COMPONENTS:-main}"
 done

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,10 @@ class Board:
     config: str = ""  # the gateway's, a file on the disk
     lasting: bool = False  # whether what is written to the disk stays there
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="board-")))
-    ports: dict[str, int] = field(default_factory=dict)
+    offers: Mapping[str, int] = field(default_factory=lambda: PORTS)  # by the guest, forwarded to ...
+    ports: dict[str, int] = field(default_factory=dict)  # ... these of ours
+    up: str = UP
+    patience: float = BOOT
     booted: float = 0.0  # seconds from power to init's word
 
     def start(self) -> None:
@@ -89,7 +93,7 @@ class Board:
         self.monitor.readline()
         self.qmp("qmp_capabilities")
         self.ports = self.forwarded()
-        self.expect(UP, BOOT)
+        self.expect(self.up, self.patience)
         self.booted = time.monotonic() - started
 
     def command(self) -> list[str]:
@@ -100,7 +104,7 @@ class Board:
             "folder": folder,
             "drive": image + (",cache=none" if self.lasting else ",snapshot=on"),
         }
-        network = ",".join(f"hostfwd=tcp:127.0.0.1:0-:{port}" for port in PORTS.values())
+        network = ",".join(f"hostfwd=tcp:127.0.0.1:0-:{port}" for port in self.offers.values())
         append = f"{machine.append} rw net.ifnames=0 audit=0 iomem=relaxed quiet loglevel=3"
         return [
             *("nice", "qemu-system-aarch64", "-nodefaults", "-display", "none"),
@@ -181,7 +185,7 @@ class Board:
             int(inner): int(outer)
             for outer, inner in re.findall(r"HOST_FORWARD.*?127\.0\.0\.1 +(\d+) +\S+ +(\d+)", table)
         }
-        return {name: found[port] for name, port in PORTS.items()}
+        return {name: found[port] for name, port in self.offers.items()}
 
     def word(self, address: int) -> int:
         """The 32 bits at a physical *address*, where registers are."""
