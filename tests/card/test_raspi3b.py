@@ -58,10 +58,10 @@ def test_it_is_found_and_reads(pi: CardBoard) -> None:
     """Power, and then readings, as the files on the first partition say."""
     pi.qmp("qom-set", path="/machine/peripheral/attic", property="temperature", value=21500)
     assert float(until(lambda: value(pi.ports["tcp"], "attic.temperature"), 300)) == 21.5
-    with Wire(pi.connect("ftdi"), "pms5003"):
-        assert 0 < float(until(lambda: value(pi.ports["tcp"], "street.pm2_5"), 120)) < 100
-        names = {reading["name"] for reading in curl(pi.ports["http"], "/api/v1/readings")}
-    assert {"attic.temperature", "street.pm2_5", "pump.state", "board.temperature"} <= names | {"board.temperature"}
+    Wire(pi.connect("ftdi"), "pms5003")  # and never pulled: QEMU's Raspberry Pi would end with it
+    assert 0 < float(until(lambda: value(pi.ports["tcp"], "street.pm2_5"), 120)) < 100
+    names = {reading["name"] for reading in curl(pi.ports["http"], "/api/v1/readings")}
+    assert {"attic.temperature", "street.pm2_5", "pump.state"} <= names
     chat = Chat(pi.ports["irc"])
     chat.say("PRIVMSG #readings :!get attic.temperature")
     assert "21.5" in chat.hear("attic.temperature ")
