@@ -304,7 +304,8 @@ S = TypeVar("S")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Driver(Generic[S]):
     """All that the gateway knows of one kind of device.  Where the settings choose which quantities it has, or which of
-    them can be set, *chosen* tells; *quantities* are then those of the settings nobody touched."""
+    them can be set, *chosen* tells; *quantities* are then those of the settings nobody touched.  Where they change what
+    is on the wire, *emulated* makes the emulator."""
 
     name: str
     title: str
@@ -316,7 +317,12 @@ class Driver(Generic[S]):
     emulator: Callable[[], Emulates]
     documentation: str | None
     chosen: Callable[[S], tuple[Quantity, ...]] | None = None
+    emulated: Callable[[S], Emulates] | None = None
 
     def having(self, settings: S) -> tuple[Quantity, ...]:
         """The quantities of a device with these *settings*."""
         return self.quantities if self.chosen is None else self.chosen(settings)
+
+    def emulating(self, settings: S) -> Emulates:
+        """What stands for a device with these *settings*."""
+        return self.emulator() if self.emulated is None else self.emulated(settings)

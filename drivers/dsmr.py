@@ -18,21 +18,31 @@ are not published.
 
 Published is what the meter tells: no sums.  Of two gas meters on two channels it is the one that was read last; a meter
 that was never read (at 632525252525) has no reading.  Heat is told in kWh.  Times are UTC; `zone` is how many hours
-winter time is ahead of it.  Telegrams that come encrypted (from the wall in Luxembourg and Austria) are refused, and
-called so.
+winter time is ahead of it.
+
+In Luxembourg the same telegram comes encrypted, as it does from P1 ports of some Austrian operators:
+
+    DB 08  system title, 8 bytes  82  length, 2 bytes  30  frame counter, 4 bytes  text  tag, 12 bytes
+
+It takes `key`, 32 hexadecimal digits that the operator of the meter tells its customer; outside Luxembourg also
+`authentication`, another 32, where the operator tells such a key.  Without its key, with a wrong one, or spoilt, a
+telegram is refused; the same one a second time too, for it tells nothing of now.  A counter that began again is none of
+that.  Source: "Specification for the smarty P1", Luxmetering; AES-128-GCM of NIST SP 800-38D.  Austrian ports that send
+DLMS and no telegram within (on M-Bus, mostly) are of another kind.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 
 from drivers.api import BadFrame, BadValue, DeviceError, Driver, Quantity, Sample, Serial, Value
 from drivers.codec import obis
 from drivers.codec.p1 import CRCS, Said, Telegrams
+from drivers.codec.p1_encrypted import AUTHENTICATION, Envelope, Opened, sixteen
 from drivers.emulation import sway
 
 TIME = re.compile(r"\d{12}[WS]?")
@@ -81,9 +91,20 @@ PUBLISHED = frozenset(OLD + NEW)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How many hours winter time is ahead of UTC: 1 in most of Europe, 0 in Ireland, 2 in Finland and Lithuania."""
+    """How many hours winter time is ahead of UTC: 1 in most of Europe, 0 in Ireland, 2 in Finland and Lithuania.
+    And the keys, in hexadecimal, where telegrams come encrypted."""
 
     zone: int = 1
+    key: str = field(default="", repr=False)
+    authentication: str = field(default=AUTHENTICATION, repr=False)
+
+    def __post_init__(self) -> None:
+        sixteen("authentication", self.authentication)
+        if self.key:
+            sixteen("key", self.key)
+
+    def envelope(self) -> Envelope | None:
+        return Envelope(self.key, self.authentication) if self.key else None
 
 
 class DSMR:
@@ -91,10 +112,17 @@ class DSMR:
 
     def __init__(self, published: frozenset[Quantity], settings: Settings) -> None:
         self.published, self.zone = published, timedelta(hours=settings.zone)
-        self.telegrams = Telegrams()
+        self.opened, self.telegrams = Opened(settings.envelope()), Telegrams()
+
+    def heard(self, data: bytes) -> Iterator[Said | BadFrame]:
+        for part in self.opened.feed(data):
+            if isinstance(part, BadFrame):
+                yield part
+            else:
+                yield from self.telegrams.feed(part)
 
     def feed(self, data: bytes) -> Iterator[Sample | DeviceError]:
-        for said in self.telegrams.feed(data):
+        for said in self.heard(data):
             if isinstance(said, BadFrame):
                 yield said
             else:
@@ -204,10 +232,12 @@ def text(octets: str) -> str:
 
 
 class Emulator:
-    """A house with three phases and a meter of each kind.  A telegram in ten seconds."""
+    """A house with three phases and a meter of each kind.  A telegram in ten seconds, encrypted if there is a key."""
 
-    def __init__(self, lines: Callable[[float, str], Iterator[str]], sealed: bool) -> None:
-        self.lines, self.sealed = lines, sealed
+    def __init__(
+        self, lines: Callable[[float, str], Iterator[str]], sealed: bool, settings: Settings | None = None
+    ) -> None:
+        self.lines, self.sealed, self.envelope = lines, sealed, settings and settings.envelope()
         self.age = self.waited = 0.0
 
     def receive(self, data: bytes) -> bytes:
@@ -219,7 +249,8 @@ class Emulator:
             self.waited, self.age = self.waited - 10.0, self.age + 10.0
             now = f"{datetime(2026, 11, 20, 18) + timedelta(seconds=self.age):%y%m%d%H%M%S}"
             body = "\r\n".join(("/GWY5\\EMULATED", "", *self.lines(self.age, now), "!")).encode()
-            said += body + (b"%04X\r\n" % CRCS[0](body) if self.sealed else b"\r\n")
+            body += b"%04X\r\n" % CRCS[0](body) if self.sealed else b"\r\n"
+            said += self.envelope.seal(b"GWY\0\0\0\0\1", int(self.age / 10), body) if self.envelope else body
         return said
 
 
@@ -275,7 +306,8 @@ def row(
     title: str,
     link: Serial,
     quantities: tuple[Quantity, ...],
-    speaks: Callable[[], Emulator],
+    lines: Callable[[float, str], Iterator[str]],
+    sealed: bool,
     more: str = "",
 ) -> Driver[Settings]:
     return Driver(
@@ -286,7 +318,8 @@ def row(
         period=10.0,
         settings=Settings,
         device=partial(DSMR, frozenset(quantities)),
-        emulator=speaks,
+        emulator=partial(Emulator, lines, sealed),
+        emulated=partial(Emulator, lines, sealed),
         documentation=(__doc__ or "") + more,
     )
 
@@ -296,13 +329,14 @@ In versions 2.2 and 3 there is no checksum: what is refused is a line that is no
 """
 
 DRIVER = (
-    row("dsmr", "Smart meter, P1 port (DSMR 4 and 5)", Serial(115_200), OLD + NEW, partial(Emulator, new, True)),
+    row("dsmr", "Smart meter, P1 port (DSMR 4 and 5)", Serial(115_200), OLD + NEW, new, True),
     row(
         "dsmr3",
         "Smart meter, P1 port (DSMR 2.2 and 3)",
         Serial(9600, "E", bits=7),
         OLD,
-        partial(Emulator, old, False),
+        old,
+        False,
         UNSEALED,
     ),
 )

@@ -94,7 +94,8 @@ class Hardware:
         """Makes what stands for *device*, or None where it is the device itself."""
         if not self.emulate or self.faults is None:
             return None
-        return partial(self.faults.around, device.name, device.driver.link, device.driver.emulator)
+        make = partial(device.driver.emulating, device.settings)
+        return partial(self.faults.around, device.name, device.driver.link, make)
 
     def watch(self, device: Device, appeared: Callable[[], None]) -> Callable[[], None]:
         """Have *appeared* called when something is plugged in where *device* belongs, until the result is called."""

@@ -39,7 +39,7 @@ def planned(device: config.Device) -> Plan:
         documentation=device.driver.documentation or "",
         where=place(device.where),
         period=device.period,
-        settings={each.name: getattr(settings, each.name) for each in fields(settings)},
+        settings={each.name: getattr(settings, each.name) for each in fields(settings) if each.repr},  # others: secrets
         quantities=device.shown,
         labels={name: each.label for name, each in chosen.items() if each.label},
         rules={name: rules.told for name, rules in device.rules.items()},

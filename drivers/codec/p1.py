@@ -50,7 +50,9 @@ class Telegrams:
         raw = self.last + data
         self.last = raw[-4:]
         for _ in ENCRYPTED.finditer(raw):
-            yield BadFrame("a telegram that is encrypted: its operator can switch that off, or an adapter decrypt it")
+            yield BadFrame(
+                "encrypted, and not as P1 telegrams are: its operator can switch that off, or an adapter decrypt it"
+            )
         self.buffer += data.translate(PARITY)
         while True:
             yield from self.drop()

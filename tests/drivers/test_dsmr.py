@@ -10,21 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.api import BadFrame, BadValue, DeviceError, Feeds
 from drivers.codec.p1 import CRCS, LONGEST
-from drivers.dsmr import DRIVER
+from drivers.codec.p1_encrypted import AUTHENTICATION, Envelope
+from drivers.dsmr import DRIVER, DSMR
 
 ROWS = {row.name: row for row in DRIVER}
 CORPUS = Path(__file__).parents[1] / "corpus" / "dsmr"
 V5 = (CORPUS / "v5.telegram").read_bytes()
 
 
-def events(*chunks: bytes, name: str = "dsmr", **settings: Any) -> list[Any]:
+def events(*chunks: bytes, name: str = "dsmr", **chosen: Any) -> list[Any]:
     """What comes out: samples by the names of their quantities, errors as they are."""
-    device = ROWS[name].device(ROWS[name].settings(**settings))
+    device = ROWS[name].device(ROWS[name].settings(**chosen))
     assert isinstance(device, Feeds)
     found = [event for chunk in chunks for event in device.feed(chunk)]
     return [event if isinstance(event, DeviceError) else {q.name: v for q, v in event.items()} for event in found]
@@ -403,13 +404,133 @@ def test_without_a_seal_a_lost_digit_is_noticed() -> None:
         assert all(event == V2_SAYS or isinstance(event, BadFrame) for event in told)
 
 
+KEY = "D491470F47126332B07D1923B3504188"
+SMARTY = (CORPUS / "smarty.telegram").read_bytes()
+HEAD = 18
+BARE = ("3.7.0 00.000", "4.7.0 00.007", "17.0.0 77.376")
+
+
+def sealed(plain: bytes, counter: int = 1, key: str = KEY, authentication: str = AUTHENTICATION) -> bytes:
+    return Envelope(key, authentication).seal(b"SAGtitle", counter, plain)
+
+
 def test_an_encrypted_telegram_says_so() -> None:
-    """As it comes from the wall in Luxembourg: the head is as published, the rest made up."""
-    secret = bytes.fromhex("db08534147677000112882012f3000007a4f") + bytes(range(0xB0, 0x100)) * 4
-    for pieces in ([secret], [secret[:3], secret[3:]], [bytes((byte,)) for byte in secret]):
-        (bad,) = events(*pieces)
-        assert isinstance(bad, BadFrame) and "encrypted" in str(bad)
-    assert events(secret + V5)[-1] == events(V5)[0]
+    for secret in (SMARTY, sealed(V5)):
+        for pieces in ([secret], [secret[:3], secret[3:]], [bytes((byte,)) for byte in secret]):
+            (bad,) = events(*pieces)
+            assert isinstance(bad, BadFrame) and "encrypted" in str(bad) and "`key`" in str(bad)
+        assert events(secret + V5)[1:] == events(V5)
+
+
+def test_another_encryption_says_so_too() -> None:
+    """Heads of DLMS that holds no telegram: with a length of one byte, or without authentication."""
+    for head in ("db084b464d6750000009 81f8 20 0000002a", "db08 5341476770 01bd54 82 0101 20 00000001"):
+        secret = bytes.fromhex(head) + bytes(range(0xB0, 0x100)) * 3
+        for pieces in ([secret], [bytes((byte,)) for byte in secret]):
+            for key in ("", KEY):
+                (bad,) = events(*pieces, key=key)
+                assert isinstance(bad, BadFrame) and "not as P1 telegrams are" in str(bad)
+
+
+def test_a_smarty_of_luxembourg() -> None:
+    """One telegram and its key, as openHAB has them in its tests; the values as they stand in it.  Whatever was done
+    to it before: the tag is right, the CRC within is not, and three values have no unit."""
+    plain = Envelope(KEY).open(SMARTY)
+    assert plain is not None and plain.startswith(b"/Lux5\\253663629_D\r\n") and plain.endswith(b"!CFDE\r\n")
+    (bad,) = events(SMARTY, key=KEY)
+    assert isinstance(bad, BadFrame) and "CRC CFDE is wrong" in str(bad)
+    right = sealed(plain.replace(b"!CFDE", b"!99BD"))
+    *bare, sample = events(right, key=KEY)
+    assert [str(error) for error in bare] == [f"{code} has no unit" for code in BARE]
+    assert sample == {
+        **{"time": "2018-01-30T09:21:22.000Z", "serial": "SAG1030700114004SAG1030700114004SAG1030700114004"},
+        **{"energy_import": 6.695, "energy_export": 0.025, "power_import": 0, "power_export": 0},
+        **{"reactive_energy_import": 0.818, "reactive_energy_export": 2.745},
+        **{"state_breaker": True, "count_failures": 69},
+        **{"count_sags_l1": 44, "count_sags_l2": 3, "count_sags_l3": 2},
+        **{f"count_swells_l{phase}": 0 for phase in (1, 2, 3)},
+        **{f"current_l{phase}": 0 for phase in (1, 2, 3)},
+    }
+    assert events(right, key=KEY.lower())[-1] == sample
+
+
+def test_what_is_within_is_what_comes_without() -> None:
+    assert events(sealed(V5), key=KEY) == events(V5) == events(V5, key=KEY)
+    assert events(sealed(V5, 1) + V5 + sealed(V5, 2), key=KEY) == events(V5) * 3
+    other = "0123456789abcdef0123456789abcdef"  # an Austrian operator has another for each meter
+    assert events(sealed(V5, authentication=other), key=KEY, authentication=other) == events(V5)
+    assert [type(event) for event in events(sealed(V5, authentication=other), key=KEY)] == [BadFrame]
+    assert [type(event) for event in events(sealed(V5.replace(b"6EEE", b"6EEF")), key=KEY)] == [BadFrame]
+
+
+@pytest.mark.parametrize(
+    ("keys", "why"),
+    [
+        ({"key": KEY[:-1]}, "`key` is 32 hexadecimal digits"),
+        ({"key": KEY[:-1] + "G"}, "`key` is 32 hexadecimal digits"),
+        ({"key": KEY + "00"}, "`key` is 32 hexadecimal digits"),
+        ({"key": KEY, "authentication": ""}, "`authentication` is 32 hexadecimal digits"),
+    ],
+)
+def test_a_key_that_is_none(keys: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        ROWS["dsmr"].settings(**keys)
+
+
+def test_a_key_is_not_shown() -> None:
+    assert KEY not in repr(ROWS["dsmr"].settings(key=KEY))
+
+
+def test_a_wrong_key_and_a_spoilt_telegram_are_told() -> None:
+    for bad, key in ((SMARTY, KEY[::-1]), (sealed(V5, key=KEY[::-1]), KEY)):
+        (error,) = events(bad, key=key)
+        assert isinstance(error, BadFrame) and "wrong key" in str(error)
+    good = sealed(V5)
+    for at in (2, HEAD - 1, HEAD, len(good) - 13, len(good) - 1):
+        spoilt = good[:at] + bytes((good[at] ^ 1,)) + good[at + 1 :]
+        error, sample = events(spoilt + good, key=KEY)
+        assert isinstance(error, BadFrame) and [sample] == events(V5)
+
+
+def test_the_same_again_is_no_news_and_a_counter_that_began_again_is() -> None:
+    first, again = events(sealed(V5) * 2, key=KEY)
+    assert isinstance(first, dict) and isinstance(again, BadFrame) and "again" in str(again)
+    other = V5.replace(b"!6EEE", b"") + b"1-0:14.7.0(50.00*Hz)\r\n!"
+    other += b"%04X\r\n" % CRCS[0](other)
+    for counters in ((7, 8), (8, 7), (2**32 - 1, 0), (7, 7)):  # the last: switched off and on again in between
+        told = events(sealed(V5, counters[0]), sealed(other, counters[1]), key=KEY)
+        assert [type(event) for event in told] == [dict, dict]
+
+
+@given(st.integers(1, 800), st.integers(0, 300), st.lists(st.integers(0, 3000), max_size=9))
+@settings(max_examples=50)
+def test_bytes_lost_and_noise_cost_one_telegram(at: int, lost: int, cuts: list[int]) -> None:
+    """Whatever was lost of the second: the third comes out, from chunks of any size."""
+    second = sealed(V5, 2)
+    stream = sealed(V5, 1) + b"\xdb\x08\xdb" + second[: at % len(second)] + second[at % len(second) + lost + 1 :]
+    stream += sealed(V5, 3) + sealed(V5, 4)
+    bounds = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
+    told = events(*(stream[a:b] for a, b in zip(bounds, bounds[1:], strict=False)), key=KEY)
+    good = [event for event in told if isinstance(event, dict)]
+    assert good == events(V5) * 3 and told[-1] == good[-1]
+
+
+def test_a_false_beginning_is_passed_over_and_what_is_kept_is_bounded() -> None:
+    for key in (KEY, ""):
+        device = ROWS["dsmr"].device(ROWS["dsmr"].settings(key=key))
+        assert isinstance(device, DSMR)
+        for noise in (b"\xdb", b"\xdb\x08" + bytes(8), SMARTY[:13] + b"0", b"\xdb\x08" + bytes(8) + b"\x82\xff\xff0"):
+            for _ in range(3 * LONGEST // len(noise)):
+                list(device.feed(noise))
+                assert len(device.opened.buffer) <= 2 * LONGEST
+
+
+def test_the_emulator_has_the_key_of_its_device() -> None:
+    row = ROWS["dsmr"]
+    secret, plain = row.emulating(row.settings(key=KEY)), row.emulating(row.settings())
+    told = secret.tick(30.0)
+    assert told.startswith(b"\xdb\x08") and b"kWh" not in told and b"kWh" in plain.tick(30.0)
+    assert events(told, key=KEY) == events(row.emulator().tick(30.0)) and len(events(told, key=KEY)) == 3
 
 
 def test_meters_of_every_kind_on_one_line() -> None:
