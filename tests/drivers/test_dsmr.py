@@ -525,6 +525,12 @@ def test_a_false_beginning_is_passed_over_and_what_is_kept_is_bounded() -> None:
                 assert len(device.opened.buffer) <= 2 * LONGEST
 
 
+def test_noise_full_of_beginnings_is_deciphered_once() -> None:
+    head = SMARTY[:HEAD]  # a telegram of 711 bytes, it says
+    told = events(head * 1000, key=KEY)
+    assert 0 < len(told) <= 1000 * HEAD // (len(SMARTY) - HEAD) + 1
+
+
 def test_the_emulator_has_the_key_of_its_device() -> None:
     row = ROWS["dsmr"]
     secret, plain = row.emulating(row.settings(key=KEY)), row.emulating(row.settings())
