@@ -35,7 +35,7 @@ def made(text: str = TEXT, **more: Any) -> tuple[app.Gateway, Reactor]:
 
 def written(gateway: app.Gateway, reactor: Reactor) -> None:
     """Let the thread of the history come to its end, and tell of it."""
-    gateway.history.worker.thread.join(10)
+    gateway.history.worker.thread.join(60)
     reactor.advance(0)
 
 

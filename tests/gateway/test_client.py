@@ -19,6 +19,7 @@ from gateway.client import Client, GatewayError, Point, Reading, Value, point
 from gateway.interfaces.query import Query
 from gateway.reactor import Reactor
 from tests.gateway.commands.house import House
+from tests.integration.daemon import free_port
 
 NOW = "2026-11-20T17:00:00.000Z"
 
@@ -41,7 +42,7 @@ class Gateway:
     def close(self) -> None:
         self.do(self.listening.stopListening)
         self.reactor.callFromThread(self.reactor.stop)
-        self.thread.join(5)
+        self.thread.join(60)
         assert not self.thread.is_alive()
 
 
@@ -103,9 +104,7 @@ def test_a_watch_that_is_refused(client: Client) -> None:
 
 
 def test_nobody_is_there() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with pytest.raises(GatewayError, match=f"no gateway at 127.0.0.1:{port}: .*is it running"):
         Client(port=port)
     with pytest.raises(GatewayError, match="no gateway at no.such.host.invalid"):
@@ -232,5 +231,5 @@ def test_the_file_stands_alone(tmp_path: Path, gateway: Gateway) -> None:
     script = f"""import sys; sys.path.insert(0, {str(tmp_path)!r}); from client import Client
 print(Client(port={gateway.port}).get("attic.temperature").value)"""
     command = [sys.executable, "-I", "-S", "-c", script]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr) == ("21.53\n", "")

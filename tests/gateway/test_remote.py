@@ -49,7 +49,7 @@ class Served:
         self.remotes.append(connect(self.reactor, f"tcp:127.0.0.1:{self.port}", timeout))
         return self.remotes[-1]
 
-    def turn(self, until: Callable[[], Any], seconds: float = 5.0) -> None:
+    def turn(self, until: Callable[[], Any], seconds: float = 60.0) -> None:
         end = time.monotonic() + seconds
         while not until():
             assert time.monotonic() < end, "waited in vain"

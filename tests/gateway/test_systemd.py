@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,10 +28,8 @@ def test_it_is_told(heard: socket.socket) -> None:
 
 
 def test_a_listener_that_is_busy_stops_nobody(heard: socket.socket) -> None:
-    began = time.monotonic()
     for _ in range(2000):
         notify("WATCHDOG=1")
-    assert time.monotonic() - began < 5
     assert heard.recv(1000) == b"WATCHDOG=1"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.daemon import Daemon, config, environment, free_port, gateway_command, running, said
+from tests.integration.daemon import PATIENCE, Daemon, config, environment, free_port, gateway_command, running, said
 
 BAD = """
 [tcp]
@@ -167,7 +167,7 @@ def test_watch_prints_at_once_and_ends_quietly_with_its_reader(daemon: Daemon, o
         assert all("attic.temperature" in line for line in lines)
         assert not options or all(json.loads(line)["name"] == "attic.temperature" for line in lines)
         process.stdout.close()
-        assert process.wait(10) == 0 and process.stderr.read() == b""
+        assert process.wait(PATIENCE) == 0 and process.stderr.read() == b""
 
 
 def test_watch_ends_by_ctrl_c_and_with_the_gateway(tmp_path: Path) -> None:
@@ -183,9 +183,9 @@ def test_watch_ends_by_ctrl_c_and_with_the_gateway(tmp_path: Path) -> None:
         for watch in watches:
             assert watch.stdout is not None and watch.stdout.readline()
         watches[0].send_signal(2)
-        assert watches[0].communicate(timeout=10)[1] == b"" and watches[0].returncode == 130
+        assert watches[0].communicate(timeout=PATIENCE)[1] == b"" and watches[0].returncode == 130
         daemon.stop()
-        assert watches[1].communicate(timeout=10)[1] == b"gateway: the gateway closed the connection\n"
+        assert watches[1].communicate(timeout=PATIENCE)[1] == b"gateway: the gateway closed the connection\n"
         assert watches[1].returncode == 1
 
 
@@ -193,7 +193,7 @@ def test_broken_pipe(daemon: Daemon) -> None:
     command = " ".join(gateway_command("get", "--port", daemon.port))
     done = subprocess.run(
         ["bash", "-c", f"{command} | true; echo ${{PIPESTATUS[0]}}"],
-        env=environment(daemon.folder), capture_output=True, text=True, timeout=20,
+        env=environment(daemon.folder), capture_output=True, text=True, timeout=PATIENCE,
     )  # fmt: skip
     assert (done.stdout, done.stderr) == ("0\n", "")
 

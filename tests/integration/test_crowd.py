@@ -6,7 +6,7 @@ import socket
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.integration.daemon import Process, free_port, gateway_command
+from tests.integration.daemon import PATIENCE, Process, free_port, gateway_command
 
 SOFT, HARD = 60, 160  # descriptors
 ROOM = HARD * 3 // 4
@@ -19,7 +19,7 @@ def test_more_clients_than_descriptors(tmp_path: Path) -> None:
     daemon = Process(tmp_path, ["sh", "-c", CONFINED, "sh", *gateway_command("run", "--config", path)])
 
     def connect() -> socket.socket:
-        return socket.create_connection(("127.0.0.1", port), 20)
+        return socket.create_connection(("127.0.0.1", port), PATIENCE)
 
     def first() -> list[socket.socket]:
         try:

@@ -34,7 +34,7 @@ class Terminal:
     def tmux(self, *words: str) -> str:
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "TERM": "screen", "LC_ALL": "C.UTF-8"}
         command = ["tmux", "-u", "-S", self.socket, *words]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 0, f"{command}: {done.stderr}"
         return done.stdout
 

@@ -113,7 +113,7 @@ def test_on_the_command_line(daemon: Daemon) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(daemon.folder), text=True) as process:
         assert process.stdout is not None and process.stdout.readline().startswith("attic 20")
         process.stdout.close()
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def test_a_job_is_kept_through_a_power_cut_and_one_that_was_missed_is_told(tmp_path: Path) -> None:

@@ -227,7 +227,7 @@ def ioredis() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (KEPT / "node_modules" / "ioredis" / "package.json").exists():
             command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(KEPT), f"ioredis@{IOREDIS}"]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=50)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
             assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
     return KEPT / "node_modules"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from pathlib import Path
 from typing import cast
 
@@ -12,7 +11,7 @@ import pytest
 from drivers.api import ModbusEmulator
 from drivers.codec.modbus_slave import Units
 from gateway import catalog
-from tests.integration.daemon import BOARD, CODE, Bench, config, environment, gateway_command, running
+from tests.integration.daemon import BOARD, CODE, PATIENCE, Bench, config, environment, gateway_command, running
 
 COILS = bytes((1, 0, 0, 0, 8))  # read all of a board
 PUMP = {"driver": "relay", "line": "gpio:GPIO17", "stop": "off"}
@@ -29,7 +28,7 @@ def safe(folder: Path, status: int = 0, **environ: str) -> list[str]:
         env=environment(folder, PYTHONPATH=f"{BOARD}:{CODE}", **environ),
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=PATIENCE,
     )
     assert done.returncode == status, f"{done.stdout}{done.stderr}"
     assert "Traceback" not in done.stderr, done.stderr
@@ -103,7 +102,6 @@ def test_outputs_on_a_line_and_one_that_cannot_be_reached(bench: Bench, tmp_path
     assert sorted(safe(tmp_path)) == ["pump.state off", *(f"relays.state_{number} off" for number in range(1, 9))]
     assert board.answer(COILS)[-1] == 0 and notes(tmp_path)[-1] == "output [17] [0]"
     adapter.unplug()
-    began = time.monotonic()
     told = safe(tmp_path, status=1)
-    assert time.monotonic() - began < 10 and "pump.state off" in told
+    assert "pump.state off" in told
     assert f"relays.state_3 is not known to be off: absent {adapter.link}: no such port" in told

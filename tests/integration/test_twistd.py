@@ -42,7 +42,7 @@ def test_runs_reloads_and_stops(bench: Bench, tmp_path: Path, way: str) -> None:
         file.write_text(tcp)
         assert said(tmp_path, "reload", "--port", port).stdout == "reloaded\n"
         assert "roof" not in said(tmp_path, "devices", "--port", port).stdout
-        assert process.stop(status=-signal.SIGTERM) < 2.0  # twistd ends by the signal it got
+        process.stop(status=-signal.SIGTERM)  # twistd ends by the signal it got
     finally:
         process.kill()
 

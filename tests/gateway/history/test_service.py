@@ -44,7 +44,7 @@ class Reactor(Time):
 
     def until(self, done: Callable[[], object]) -> None:
         while not done():
-            call, args = self.said.get(timeout=10)
+            call, args = self.said.get(timeout=60)
             call(*args)
 
     def result(self, deferred: Deferred[Any]) -> Any:

@@ -17,7 +17,6 @@ from gateway.transports.hotplug import Hotplug, entries
 from tests.gateway.transports.turning import reactor, rest, turn
 
 __all__ = ["reactor"]
-SOON = 0.3  # seconds; what the first retry after a plug may take
 
 
 class World:
@@ -43,7 +42,7 @@ class World:
         (self.dev / name).unlink()
 
     def sees(self, *paths: Path | str) -> None:
-        turn(self.reactor, lambda: len(self.seen) >= len(paths), SOON)
+        turn(self.reactor, lambda: len(self.seen) >= len(paths))
         assert sorted(self.seen) == sorted(map(str, paths))
         self.seen.clear()
 

@@ -20,7 +20,7 @@ def reactor() -> Iterator[Reactor]:
     reactor.removeAll()
 
 
-def turn(reactor: Reactor, until: Callable[[], Any], seconds: float = 5.0) -> float:
+def turn(reactor: Reactor, until: Callable[[], Any], seconds: float = 60.0) -> float:
     """Let *reactor* run until *until*, and give the seconds that it took."""
     began = time.monotonic()
     while not until():

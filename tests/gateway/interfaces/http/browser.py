@@ -43,7 +43,7 @@ class Browser:
         """What *script*, the body of a function, returns."""
         return self.call("/execute/sync", {"script": script, "args": []})
 
-    def until(self, script: str, seconds: float = 15.0) -> Any:
+    def until(self, script: str, seconds: float = 60.0) -> Any:
         """What *script* returns, once that is true."""
         deadline = time.monotonic() + seconds
         while not (found := self.run(script)):

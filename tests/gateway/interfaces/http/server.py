@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -16,6 +17,13 @@ from gateway.reactor import Reactor
 from tests.gateway.interfaces.http.program import Fake, gateway, house
 
 R = TypeVar("R")
+
+
+def wait(condition: Callable[[], Any], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
 
 
 class Server:
@@ -45,12 +53,12 @@ class Server:
         self.do(self.listening.stopListening)
         self.do(self.history.stopService)
         self.reactor.callFromThread(self.reactor.stop)
-        self.thread.join(5)
+        self.thread.join(60)
         assert not self.thread.is_alive()
 
     def ask(self, path: str, method: str = "GET", body: bytes | None = None, **fields: str) -> Answer:
         """One request on a connection of its own, with Python's client."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request(method, path, body, {name.replace("_", "-"): text for name, text in fields.items()})
             return Answer(connection.getresponse())
@@ -62,7 +70,7 @@ class Server:
                         Content_Type="application/json")  # fmt: skip
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), 10)
+        return socket.create_connection(("127.0.0.1", self.port), 60)
 
     def raw(self, request: bytes, ends: bool = True) -> bytes:
         """All that comes back for *request*; with *ends*, the sending side is closed at once, as ``nc -N`` does."""

@@ -19,7 +19,7 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from gateway.interfaces.http import server as module
 from gateway.interfaces.http.page import files
 from gateway.interfaces.http.request import BODY
-from tests.gateway.interfaces.http.server import Server
+from tests.gateway.interfaces.http.server import Server, wait
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 READ = b'{"command": "read attic"}'
@@ -241,8 +241,8 @@ def test_a_client_that_leaves_before_the_answer_harms_nobody(server: Server, mon
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.sendall(POST)
         time.sleep(0.1)
-    time.sleep(0.3)
-    assert server.ask("/healthz").status == 200 and server.commands.sessions == before
+    wait(lambda: server.commands.sessions == before)
+    assert server.ask("/healthz").status == 200
 
 
 def test_a_large_body_is_refused_and_the_refusal_can_be_read(server: Server) -> None:
@@ -286,10 +286,7 @@ def test_an_endless_line_is_refused(server: Server) -> None:
 
 
 def test_one_connection_too_many_is_told(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    deadline = time.monotonic() + 5
-    while server.site.connections:  # of the tests before
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait(lambda: not server.site.connections)  # of the tests before
     monkeypatch.setattr(module, "CONNECTIONS", 2)
     with server.connect() as one, server.connect() as two:
         for each in (one, two):
@@ -297,12 +294,12 @@ def test_one_connection_too_many_is_told(server: Server, monkeypatch: pytest.Mon
             assert each.recv(4096).startswith(b"HTTP/1.1 200 ")
         answer = server.raw(b"", ends=False)
         assert answer.startswith(b"HTTP/1.1 503 ") and b"Retry-After: 5" in answer
-    time.sleep(0.1)
+    wait(lambda: not server.site.connections)
     assert server.ask("/healthz").status == 200
 
 
 def test_a_silent_connection_is_closed(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "IDLE", 0.2)
+    monkeypatch.setattr(module, "IDLE", 1.0)
     with server.connect() as client:
         client.sendall(GET + b"GET /healthz HTT")
         assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
@@ -315,8 +312,7 @@ def test_sessions_end_with_their_requests(server: Server) -> None:
         server.ask(path)
     server.raw(b"nonsense\r\n\r\n")
     server.raw(b"GET / HTTP/1.1\r\nHost: loc")
-    time.sleep(0.1)
-    assert server.commands.sessions == before
+    wait(lambda: server.commands.sessions == before)
 
 
 # Dates, files, clients

@@ -5,14 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-import time
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 import pytest
 
-from tests.gateway.interfaces.http.server import Server
+from tests.gateway.interfaces.http.server import Server, wait
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ class Stream:
     """A client of the event stream."""
 
     def __init__(self, server: Server, query: str = "", **fields: str) -> None:
-        self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+        self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
         self.connection.request("GET", f"/api/v1/events{query}", headers=fields)
         self.response = self.connection.getresponse()
         self.comments: list[str] = []
@@ -64,13 +63,6 @@ class Stream:
             found, _, data = self.event()
             if found == kind and wanted.items() <= data.items():
                 return data
-
-
-def wait(condition: Any, seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 def streams(server: Server) -> int:
@@ -152,7 +144,7 @@ def slow(server: Server) -> socket.socket:
     """A client that asks for events and reads none."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.settimeout(5)
+    client.settimeout(60)
     client.connect(("127.0.0.1", server.port))
     client.sendall(b"GET /api/v1/events?name=attic.* HTTP/1.1\r\nHost: localhost\r\n\r\n")
     wait(lambda: streams(server) == 1)

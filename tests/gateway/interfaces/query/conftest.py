@@ -54,7 +54,7 @@ class Line:
                 self.served.reactor.iterate(0.001)
         self.served.reactor.iterate(0)
 
-    def until(self, what: bytes, seconds: float = 5.0) -> bytes:
+    def until(self, what: bytes, seconds: float = 60.0) -> bytes:
         """All that came, up to the end that is waited for."""
         self.served.turn(lambda: self.read().endswith(what), seconds)
         got, self.got = self.got, b""
@@ -64,7 +64,7 @@ class Line:
         self.send(line + b"\n")
         return self.until(end)
 
-    def end(self, seconds: float = 5.0) -> bytes:
+    def end(self, seconds: float = 60.0) -> bytes:
         """All that came until the server closed."""
 
         def ended() -> bool:
@@ -104,7 +104,7 @@ class Served:
         self.lines.append(Line(self, received))
         return self.lines[-1]
 
-    def turn(self, until: Callable[[], Any], seconds: float = 5.0) -> None:
+    def turn(self, until: Callable[[], Any], seconds: float = 60.0) -> None:
         deadline = time.monotonic() + seconds
         while not until():
             assert time.monotonic() < deadline, "waited in vain"

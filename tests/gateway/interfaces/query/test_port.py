@@ -203,7 +203,7 @@ def test_a_push_never_stands_inside_an_answer(served: Served) -> None:
         line.send(b"get manual.*\n")
         served.house.measure()
         served.reactor.iterate(0)
-    served.turn(lambda: line.read().count(b"OK 300\n") == 5, 20)
+    served.turn(lambda: line.read().count(b"OK 300\n") == 5)
     inside, pushed = 0, 0
     for each in line.got.splitlines():
         if each.startswith(b"* "):
@@ -364,7 +364,7 @@ def test_a_client_that_asks_and_never_reads_is_not_listened_to(served: Served) -
         most = max(most, held(greedy.port))
     assert greedy.port.stalled and most < 500_000  # a hundred lines have 0.3 MB, the whole answer 0.9
     assert other.ask(b"get attic.temperature") == GET
-    served.turn(lambda: b"OK 300\n" in greedy.read(), 20)
+    served.turn(lambda: b"OK 300\n" in greedy.read())
     *lines, status = greedy.got.split(b"\n")[:301]
     assert status == b"OK 300" and lines == sorted(lines)
     greedy.finish()
@@ -391,7 +391,7 @@ def test_many_commands_at_once_let_others_have_their_turn(served: Served) -> Non
     other.send(b"get attic.temperature\n")
     served.turn(lambda: other.read() or busy.read().count(b"OK 7\n") > 4000)
     assert other.until(GET) == GET and busy.read().count(b"OK 7\n") < 4000
-    served.turn(lambda: busy.read().count(b"OK 7\n") == 8000, 20)
+    served.turn(lambda: busy.read().count(b"OK 7\n") == 8000)
 
 
 def test_slow_commands_let_others_have_their_turn_sooner() -> None:
@@ -429,7 +429,7 @@ def test_half_a_close_gets_the_whole_answer(served: Served) -> None:
     line = served.connect(received=2048)
     line.send(b"get manual.*\nread attic\nget attic.temperature\n")
     line.finish()
-    served.turn(lambda: served.house.attic.asked or (line.read() and False), 20)
+    served.turn(lambda: served.house.attic.asked or (line.read() and False))
     served.rest()
     assert served.query.connections == 1
     served.house.attic.asked[0].callback(None)
@@ -499,7 +499,7 @@ def test_a_half_closed_watcher_that_stalls_again_and_again_costs_no_more(served:
             for quantity in tuple(served.house.manual.keys.values()):
                 served.house.hub.publish("manual", {quantity: f"{at}" * 3000})
             served.rest()
-        served.turn(lambda: line.read() and not line.port.stalled, 20)
+        served.turn(lambda: line.read() and not line.port.stalled)
     served.rest()
     assert len([call for call in served.reactor.getDelayedCalls() if call.func == line.port.look]) == 1
 
@@ -547,16 +547,16 @@ def test_two_thousand_connections(served: Served) -> None:
     lines = [served.connect() for _ in range(2000)]
     for line in lines:
         line.socket.send(b"watch attic.humidity\n")
-    served.turn(lambda: served.watchers == len(lines), 20)
+    served.turn(lambda: served.watchers == len(lines))
     served.house.measure()
     for line in lines:
         assert line.until(b"good\n").endswith(b"OK 1\n" + f"* attic.humidity 40.0 % {NOW} good\n".encode())
         line.close()
-    served.turn(lambda: all(line.port.ended for line in lines), 20)
+    served.turn(lambda: all(line.port.ended for line in lines))
     for _ in range(2):  # the first is answered with a reset, the second finds it
         served.house.measure()
         served.rest()
-    served.turn(lambda: served.query.connections == 0, 20)
+    served.turn(lambda: served.query.connections == 0)
 
 
 def test_small_answers_are_not_held_back_and_dead_peers_are_noticed(served: Served) -> None:
@@ -595,6 +595,6 @@ def test_with_nc(served: Served, waits: bool) -> None:
             served.turn(lambda: served.house.attic.asked)
             served.rest()
             served.house.attic.asked[0].callback(None)
-        served.turn(lambda: not reader.is_alive(), 20)
+        served.turn(lambda: not reader.is_alive())
         reader.join()
     assert got.endswith(b"\nOK 302\n") and got.count(b"\n") == 303 + 3 * waits and client.returncode == 0

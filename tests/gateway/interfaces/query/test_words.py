@@ -61,7 +61,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def theirs(path: Path, data: bytes) -> tuple[bytes, bool]:
     """The answer up to ``END``'s, and whether it was the last before the connection was closed."""
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(10)
+        client.settimeout(60)
         client.connect(str(path))
         client.sendall(data + END)
         got = b""
