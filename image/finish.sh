@@ -29,5 +29,10 @@ chroot "$root" sh -ec 'for user in gateway admin; do chage --lastday -1 "$user";
 systemctl --root="$root" --quiet set-default multi-user.target
 systemctl --root="$root" --quiet enable systemd-networkd.service systemd-resolved.service systemd-timesyncd.service \
     ssh.service avahi-daemon.service fstrim.timer
+# Each of these takes its time at every start, and none does anything for a gateway.
+systemctl --root="$root" --quiet mask systemd-binfmt.service proc-sys-fs-binfmt_misc.automount dev-hugepages.mount \
+    dev-mqueue.mount sys-kernel-debug.mount sys-kernel-tracing.mount sys-fs-fuse-connections.mount systemd-pstore.service \
+    modprobe@efi_pstore.service modprobe@fuse.service modprobe@drm.service systemd-networkd-persistent-storage.service \
+    systemd-udev-load-credentials.service systemd-network-generator.service systemd-hibernate-clear.service
 systemctl --root="$root" --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
     e2scrub_reap.service systemd-networkd-wait-online.service wpa_supplicant.service systemd-firstboot.service

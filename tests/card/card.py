@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.emulated import disk
+from tests.emulated.ask import until
 from tests.emulated.board import RASPI3B, VIRT, Board
 
 SIZE = 4 << 30  # of a card; QEMU wants a power of two
@@ -63,6 +65,15 @@ class CardBoard(Board):
     offers: Mapping[str, int] = field(default_factory=lambda: PORTS)
     up: str = r"[a-z0-9-]+ login: "
     patience: float = 600.0
+
+    def boot(self) -> None:
+        """As of any board; and its network is there.  Where QEMU's Raspberry Pi does not find its USB, it never is."""
+        super().boot()
+        until(self.greeted, 240)
+
+    def greeted(self) -> bool:
+        with socket.create_connection(("127.0.0.1", self.ports["ssh"]), 10) as line:
+            return line.recv(8) == b"SSH-2.0-"
 
     def command(self) -> list[str]:
         config = get(self.image, "config.txt")

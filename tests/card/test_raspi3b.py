@@ -14,6 +14,7 @@ from tests.card.card import CardBoard
 from tests.emulated.ask import Chat, curl, nc, until, value
 from tests.emulated.board import RASPI3B
 from tests.emulated.chips import FTDI
+from tests.emulated.figures import note
 from tests.emulated.wire import Wire
 
 # QEMU's watchdog of this board resets it at once; it is tried on the other board.  Its line of 1-Wire is low, which
@@ -69,6 +70,19 @@ def test_it_is_found_and_reads(pi: CardBoard) -> None:
     assert pi.run("hostname") == "attic" and pi.run("date +%Z") in ("CET", "CEST")
 
 
+def test_how_long_each_stage_took(pi: CardBoard) -> None:
+    """On an emulated processor: what it tells is which stage is long, not how long it is on a real one."""
+    until(lambda: "Startup finished" in pi.run("systemd-analyze time || true"), 300)
+    note("card, raspi3b: start", pi.run("systemd-analyze time").splitlines()[0].removeprefix("Startup finished in "))
+    for unit in ("gateway-data", "gateway-card", "systemd-networkd", "gateway"):
+        began, ended = (
+            int(pi.run(f"systemctl show --value --property={name} {unit}.service")) / 1e6
+            for name in ("InactiveExitTimestampMonotonic", "ActiveEnterTimestampMonotonic")
+        )
+        assert 0 < began < ended
+        note(f"card, raspi3b: {unit}", f"{began:.0f} to {ended:.0f} s")
+
+
 def test_who_is_not_in_the_board_only_reads(pi: CardBoard) -> None:
     assert nc(pi.ports["tcp"], "set pump.state on")[-1].startswith("ERR denied")
     pi.run("gateway set pump.state on")
@@ -79,8 +93,8 @@ def test_who_is_not_in_the_board_only_reads(pi: CardBoard) -> None:
 def test_all_of_it_is_well(pi: CardBoard) -> None:
     until(lambda: pi.run("systemctl is-system-running || true") == "running", 180)
     assert pi.run("systemctl --failed --no-legend") == ""
-    errors = pi.run("sudo journalctl --boot --priority=err --no-pager --quiet --output=cat").splitlines()
-    assert [line for line in errors if "brcmfmac" not in line and "bcm2835" not in line] == []
+    services = "_TRANSPORT=stdout + _TRANSPORT=syslog + _TRANSPORT=journal"  # the kernel misses what QEMU does not have
+    assert pi.run(f"sudo journalctl --boot --priority=err --no-pager --quiet --output=cat {services}") == ""
 
 
 def test_the_root_is_only_read_and_the_data_have_the_rest_of_the_card(pi: CardBoard) -> None:
@@ -88,7 +102,7 @@ def test_the_root_is_only_read_and_the_data_have_the_rest_of_the_card(pi: CardBo
     assert "ro" in options
     size = int(pi.run("df --output=size --block-size=1M /data").split()[-1])
     assert size > (card.SIZE >> 20) - 2400 - 150
-    assert pi.run("swapon --noheadings") == ""
+    assert len(pi.run("cat /proc/swaps").splitlines()) == 1  # the heading
     assert pi.run("findmnt --noheadings --output=FSTYPE /etc/gateway") == "ext4"
     assert "/data" in pi.run("sudo fstrim --listed-in /proc/self/mountinfo --dry-run --verbose 2>&1 || true")
     assert pi.run("ls -d /var/log/journal 2>/dev/null || true") == ""  # in memory
@@ -107,16 +121,14 @@ def test_what_the_pins_carry_is_switched_on(pi: CardBoard) -> None:
 
 def test_the_history_and_settings_come_back_after_a_power_cut(pi: CardBoard) -> None:
     pi.run("gateway set manual.note kept")
-    first = nc(pi.ports["tcp"], "range attic.temperature -1h now last")
     boot = int(pi.run("sudo cat /var/lib/gateway/boot"))
     key = pi.run("sudo cat /data/ssh/ssh_host_ed25519_key.pub")
     pi.cut()
     pi.start()
     until(lambda: value(pi.ports["tcp"], "attic.temperature"), 300)
     assert int(pi.run("sudo cat /var/lib/gateway/boot")) == boot + 1
-    assert value(pi.ports["tcp"], "manual.note") == '"kept"'
+    assert '"kept"' in pi.run("gateway export manual.note --json")
     assert pi.run("sudo cat /data/ssh/ssh_host_ed25519_key.pub") == key and pi.run("hostname") == "attic"
-    assert first
 
 
 def test_what_was_changed_on_the_board_counts_until_the_first_partition_changes(pi: CardBoard) -> None:
@@ -130,11 +142,13 @@ def test_back_up_and_restore(pi: CardBoard) -> None:
     with tarfile.open(fileobj=BytesIO(archive)) as opened:
         names = set(opened.getnames())
     assert {"etc/gateway.toml", "board/hostname", "ssh/authorized_keys", "gateway/history.db"} <= names
-    pi.run("gateway delete manual.note; sudo sed -i s/attic/cellar/ /data/board/hostname")
-    pi.ssh("sudo gateway-restore", archive)
+    pi.run("gateway set manual.note later && sudo sh -c 'echo cellar >/data/board/hostname'")
+    pi.ssh("sudo gateway-restore", archive, timeout=300)
     until(lambda: value(pi.ports["tcp"], "attic.temperature"), 300)
-    assert value(pi.ports["tcp"], "manual.note") == '"kept"' and pi.run("hostname") == "attic"
-    assert pi.run("sudo ls /data/before") != ""
+    notes = pi.run("gateway export manual.note --json")
+    assert '"kept"' in notes and '"later"' not in notes
+    assert pi.run("hostname") == "attic" and 'period = "2s"' in pi.run("cat /etc/gateway/gateway.toml")
+    assert "history.db" in pi.run("sudo ls /data/before/gateway")
 
 
 def test_wrong_files_are_told_everywhere_and_the_board_comes_up(pi: CardBoard) -> None:
