@@ -85,7 +85,7 @@ GROUPS: dict[str, dict[str, Usage]] = {
             more=("Time, name, old and new value, who, from where, through what, and how it ended.",),
             examples=("audit", "audit 100"),
         ),
-        "backup": Usage("", "copy the history on the disk to a file beside it, while all goes on", "operator"),
+        "backup": Usage("", "copy the history into a file beside it", "operator"),
     },
     "Being told": {
         "watch": Usage(
