@@ -19,6 +19,7 @@ rm -rf "$root"/etc/ssh/ssh_host_* "$root"/var/lib/dbus/machine-id "$root"/var/lo
 cp "$here/card/fstab" "$root/etc/fstab"
 : >"$root/etc/machine-id"
 echo gateway >"$root/etc/hostname"
+echo LANG=C.UTF-8 >"$root/etc/default/locale"
 echo "127.0.0.1 localhost" >"$root/etc/hosts"
 ln -sfn /run/board/localtime "$root/etc/localtime"
 ln -sfn ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"

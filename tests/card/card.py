@@ -132,7 +132,7 @@ class CardBoard(Board):
     def off(self) -> None:
         """Shut down in order."""
         self.qmp("system_powerdown") if self.machine is VIRT else self.run("sudo systemctl poweroff || true")
-        self.process.wait(90)
+        self.process.wait(300)
 
     def close(self) -> None:
         if self.process.poll() is None:

@@ -94,7 +94,9 @@ def test_all_of_it_is_well(pi: CardBoard) -> None:
     until(lambda: pi.run("systemctl is-system-running || true") == "running", 180)
     assert pi.run("systemctl --failed --no-legend") == ""
     services = "_TRANSPORT=stdout + _TRANSPORT=syslog + _TRANSPORT=journal"  # the kernel misses what QEMU does not have
-    assert pi.run(f"sudo journalctl --boot --priority=err --no-pager --quiet --output=cat {services}") == ""
+    errors = pi.run(f"sudo journalctl --boot --priority=err --no-pager --quiet --output=cat {services}").splitlines()
+    ours = "kex_exchange_identification"  # who looks whether it is there, and goes
+    assert [line for line in errors if ours not in line] == []
 
 
 def test_the_root_is_only_read_and_the_data_have_the_rest_of_the_card(pi: CardBoard) -> None:
