@@ -127,7 +127,7 @@ def about(top: Mapping[str, Any], guarded: bool) -> str:
 
 def scaled(number: float, scale: float, offset: float) -> float:
     """number * scale + offset.  0.1 is no number that a computer has, so in place of it 10 is divided by."""
-    parts = round(1 / scale) if 0 < abs(scale) < 1 else 0
+    parts = round(1 / scale) if 1e-12 < abs(scale) < 1 else 0
     exact = parts and isclose(parts * scale, 1, rel_tol=1e-12)
     return number if scale == 1 and offset == 0 else (number / parts if exact else number * scale) + offset
 

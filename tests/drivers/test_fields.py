@@ -196,3 +196,8 @@ def test_what_is_derived_stands_behind_what_it_is_derived_from() -> None:
     problems: Problems = []
     read_layout({"field": {}, **tomllib.loads(B + "value = 'a'\n" + A)}, AT, locate, problems)
     assert problems == [("quantity.b.value", "`a` stands further down; put it before")]
+
+
+def test_a_scale_beyond_any_sense_makes_no_number_but_no_bug_either() -> None:
+    """What is left of it is for the range to refuse; its inverse is no number."""
+    assert scaled(1250.5, 2.2e-311, 0) == pytest.approx(0, abs=1e-300) and scaled(1250.5, -5e-324, 1) == 1
