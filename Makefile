@@ -129,7 +129,7 @@ soak-power: .venv/dev build/path/tests ## fifty power cuts of an emulated board,
 	@image/host.sh
 	@CUTS=50 $(EMULATED) 7200 $(BOARDS) -o faulthandler_timeout=7200 tests/emulated/test_power.py $(ARGS)
 
-image: ## the SD card image, in dist/ (as root): a quarter of an hour, and two minutes from the second time on
+image: ## the SD card image, in dist/ (as root): half an hour, and a few minutes from the second time on
 	@image/host.sh
 	@image/card.sh
 

@@ -39,7 +39,7 @@ image/bill.py "$root" "$version" "dist/$name"
 [ -z "${FAST:-}" ] || exit 0
 
 step "compressing"
-xz -3 --threads=0 --block-size=64MiB --force --verbose --keep "dist/$name.img"
+xz --threads=0 --block-size=64MiB --force --verbose --keep "dist/$name.img"
 (cd dist && sha256sum "$name.img.xz" >"$name.img.xz.sha256")
 ls -l "dist/$name.img.xz" >&2
 echo "dist/$name.img.xz"
