@@ -18,6 +18,7 @@ rm -rf "$root"/etc/ssh/ssh_host_* "$root"/var/lib/dbus/machine-id "$root"/var/lo
     "$root"/var/lib/systemd/*
 cp "$here/card/fstab" "$root/etc/fstab"
 : >"$root/etc/machine-id"
+ln -s ../../../etc/machine-id "$root/var/lib/dbus/machine-id"
 echo gateway >"$root/etc/hostname"
 echo LANG=C.UTF-8 >"$root/etc/default/locale"
 echo "127.0.0.1 localhost" >"$root/etc/hosts"

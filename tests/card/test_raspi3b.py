@@ -134,7 +134,7 @@ def test_the_history_and_settings_come_back_after_a_power_cut(pi: CardBoard) -> 
 
 
 def test_what_was_changed_on_the_board_counts_until_the_first_partition_changes(pi: CardBoard) -> None:
-    pi.run('sudo sed -i \'s/period = "1s"/period = "2s"/\' /etc/gateway/gateway.toml && gateway reload')
+    pi.run('sudo sed -i \'s/period = "1s"/period = "2s"/\' /etc/gateway/gateway.toml && sudo gateway reload')
     pi.run("sudo systemctl restart gateway-card")
     assert 'period = "2s"' in pi.run("cat /etc/gateway/gateway.toml")
 
