@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from drivers import gps
 from gateway.demo import TEXT
 from tests.bench import servers
 from tests.bench.load import Receiver, until
@@ -83,7 +84,7 @@ def sentences(folder: Path, tell: Tell) -> list[Figure]:
         device = f'[device.roof]\ndriver = "gps"\nport = "{receivers[OURS].path}"\n'
         ours = stack.enter_context(servers.gateway(folder, port, device))
         watcher = stack.enter_context(ours.connect(port))
-        answer(watcher, b"watch roof.*\n", b"OK 9\n")
+        answer(watcher, b"watch roof.*\n", b"OK %d\n" % len(gps.QUANTITIES))
         port = free_port()
         gpsd = stack.enter_context(servers.gpsd(folder, port, receivers["gpsd"].path))
         client = stack.enter_context(gpsd.connect(port))

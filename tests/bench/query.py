@@ -94,7 +94,7 @@ def crowd(folder: Path, tell: Tell) -> list[Figure]:
     return [
         Figure(titles["all"], "µs", values["all"], {"redis-server": 1.3}),
         Figure(f"{titles['among']}: against 50 alone", "times", growth, {"": 1.2}),
-        Figure(f"{titles['all']}: against 50 alone", "times", busy, {"redis-server": 1.0}),
+        Figure(f"{titles['all']}: against 50 alone", "times", busy, {"redis-server": 1.2}),
         watchers(folder, tell, min(IDLE, most - 200)),
     ]
 
