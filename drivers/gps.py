@@ -23,12 +23,14 @@ say the same with fewer digits.  NAV-PVT tells all but HDOP (DOP) and what is in
 STATUS, SOL, VELNED, DOP, TIMEUTC, TIMEGPS and SVINFO are put together (drivers/codec/ubx.py draws them).  SOL without
 POSLLH has no height above the sea.
 
-It is a fix when satellites were measured: mode A, D, F, P or R, quality 1 to 5 or 9.  Dead reckoning (E, 6), typed in
-(M, 7) and simulated (S, 8) positions are none, and where the sentences of an epoch differ about that, it is none, too.
+It is a fix when satellites were measured: mode A, D, F, P or R, quality 1 to 5 or 9.  What dead reckoning gives (E, 6;
+in UBX fix 1), in a tunnel, is published with the mode `estimated`.  Typed-in (M, 7) and simulated (S, 8) positions are
+none.  Where the sentences of an epoch differ about that, the least of it holds; so a status V, by which u-blox says
+that it estimates too badly, makes it none.
 What is published is what the receiver says, also where its date is of another decade: after 1024 weeks old ones begin
-anew.  But before 6 January 1980 there was no GPS, and without a fix a date before 22 August 1999, when the weeks first
-began anew, is a clock that nobody set: then there is no time.  A date that no calendar has is a bad value, and costs
-nothing else.
+anew.  But before 6 January 1980 there was no GPS, and without a measured fix a date before 22 August 1999, when the
+weeks first began anew, is a clock that nobody set: then there is no time.  A date that no calendar has is a bad value,
+and costs nothing else.
 
 Wiring: GND, supply as the module wants it, and its TX to our RX.  Our TX is not needed, nothing is sent to it.
 """
@@ -46,10 +48,13 @@ from drivers.codec import nmea, ubx
 from drivers.codec.gsv import InView
 from drivers.codec.sentences import (
     ALTITUDE,
+    ESTIMATED,
     HDOP,
     KNOT,
     LATITUDE,
     LONGITUDE,
+    MEASURED,
+    NONE,
     SATELLITES,
     SENTENCES,
     SPEED,
@@ -62,6 +67,7 @@ from drivers.quantities import mode, satellites_in_view, time
 TIME, MODE, IN_VIEW = time(), mode(), satellites_in_view()
 QUANTITIES = (TIME, MODE, LATITUDE, LONGITUDE, ALTITUDE, SPEED, TRACK, SATELLITES, IN_VIEW, HDOP)
 SOLVED = (TIME, LATITUDE, LONGITUDE, ALTITUDE, SPEED, TRACK, SATELLITES, IN_VIEW, HDOP)  # as ubx.Solution has them
+SOLUTIONS = ("none", "estimated", "2d", "3d")  # by the dimensions it has
 
 DAY, HOUR = 86_400_000, 3_600_000  # milliseconds
 GSA_LIFE = 10  # samples for which a GSA holds: many receivers send it once a second and ten positions in between
@@ -87,7 +93,7 @@ class Epoch:
     parts: set[bytes] = field(default_factory=set)  # type
     values: dict[Quantity, Value] = field(default_factory=dict)
     moment: nmea.Moment | None = None
-    valid: bool | None = None
+    fix: int | None = None
     in_view: dict[Quantity, Value] = field(default_factory=dict)
     first: bytes = b""  # the name of the sentence that began it
     told: bool = False  # its sample is out; another follows only if something new comes
@@ -101,20 +107,21 @@ class Epoch:
             new = said.values.keys() - self.values.keys()
             if not said.moment:
                 new &= {SPEED}  # a VTG may well be the next instant's: all else was told
-            doubted = said.valid is False and self.valid and any(known[:2] == name[:2] for known in self.names)
+            less = said.fix is not None and self.fix is not None and said.fix < self.fix
+            doubted = less and any(known[:2] == name[:2] for known in self.names)
             self.told = not new and not doubted  # what another talker doubts is its own position
         self.first = self.first or name
         self.names.add(name)
         self.parts.add(name[2:])
         self.values |= said.values
         self.moment = said.moment or self.moment
-        if said.valid is not None:
-            self.valid = said.valid and self.valid is not False  # one doubt is enough
+        if said.fix is not None:
+            self.fix = said.fix if self.fix is None else min(said.fix, self.fix)  # one doubt is enough
 
     def complete(self, usual: set[bytes]) -> bool:
         """Whether nothing of use is to come, or nothing at all where a receiver says less: *usual* is what it does."""
         known = b"RMC" in self.parts and not HEIGHTS.isdisjoint(self.parts)
-        return known or (self.valid is not None and usual == self.names)
+        return known or (self.fix is not None and usual == self.names)
 
 
 class GPS:
@@ -184,7 +191,7 @@ class GPS:
             known = {q: q.check(value) for q, value in zip(SOLVED, values, strict=True) if value is not None}
         except BadValue as error:
             return error
-        return {MODE: MODE.choices[max(dimensions - 1, 0)], **known}
+        return {MODE: SOLUTIONS[dimensions], **known}
 
     def look(self, body: bytes) -> BadValue | None:
         """Count the satellites in view.  What was passed over may have told of some."""
@@ -238,11 +245,11 @@ class GPS:
         epoch, said = self.epoch, dict(self.epoch.values)
         sample, epoch.in_view = epoch.in_view, {}
         self.gsa_life, self.height_life = max(self.gsa_life - 1, 0), max(self.height_life - 1, 0)
-        if self.day and epoch.moment and self.day >= (BEGAN if epoch.valid else ROLLED):
+        if self.day and epoch.moment and self.day >= (BEGAN if epoch.fix == MEASURED else ROLLED):
             sample[TIME] = f"{self.day.isoformat()}T{epoch.moment.text}Z"
-        if epoch.valid is None:
+        if epoch.fix is None:
             return sample | said
-        if not epoch.valid or LATITUDE not in said:
+        if epoch.fix == NONE or LATITUDE not in said:
             sample[MODE] = "none"
             return sample | {SATELLITES: said[SATELLITES]} if SATELLITES in said else sample
         if ALTITUDE in said:
@@ -251,7 +258,7 @@ class GPS:
         dimensions = self.dimensions if self.gsa_life and self.dimensions else 1 + high
         if dimensions == 1:
             said.pop(ALTITUDE, None)  # not measured, but held or typed in
-        sample[MODE] = MODE.choices[dimensions]
+        sample[MODE] = "estimated" if epoch.fix == ESTIMATED else MODE.choices[dimensions]
         return sample | said
 
 

@@ -177,8 +177,9 @@ def track() -> Quantity:
 
 
 def mode() -> Quantity:
-    """What a satellite receiver knows: no position, latitude and longitude, or altitude as well."""
-    return Quantity("mode", kind="choice", choices=("none", "2d", "3d"))
+    """What a satellite receiver knows: no position; latitude and longitude, or altitude as well; or where it was and
+    how it moved since, from which it estimates all of them."""
+    return Quantity("mode", kind="choice", choices=("none", "2d", "3d", "estimated"))
 
 
 def satellites() -> Quantity:

@@ -133,8 +133,9 @@ class WallTime(Service):
 
     def hear(self, readings: Readings) -> None:
         """A receiver's time, while nobody vouches for the system's.  *readings* are the time and, where it has one,
-        the mode of one sample: without a fix it is not believed."""
-        if self.voucher or any(reading.quantity.name == "mode" and reading.value == "none" for reading in readings):
+        the mode of one sample: without a fix that it measured it is not believed."""
+        modes = [reading.value for reading in readings if reading.quantity.name == "mode"]
+        if self.voucher or not {"none", "estimated"}.isdisjoint(modes):
             return
         for reading in readings:
             # What can be set is no receiver's.

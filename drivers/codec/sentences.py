@@ -21,17 +21,18 @@ SPEED, TRACK, SATELLITES, HDOP = speed(high=10_000), track(), satellites(), hdop
 KNOT = 1852 / 3600  # m/s
 KMH = 1 / 3.6  # m/s
 VALID = (b"A", b"D")  # status; D is some makers', with corrections
+NONE, ESTIMATED, MEASURED = 0, 1, 2  # what a position may be, the worst first
 UNMEASURED = b"EMNSV"  # modes: estimated, manual, none, simulated, void; the others are kinds of fixes
-QUALITIES = (b"1", b"2", b"3", b"4", b"5", b"9")  # the same for GGA; 9 is NovAtel's, with corrections from a satellite
+QUALITIES = {**dict.fromkeys((b"1", b"2", b"3", b"4", b"5", b"9"), MEASURED), b"6": ESTIMATED}  # the same for GGA
 
 
 class Said(NamedTuple):
-    """What one sentence says.  *valid* is None where it does not speak of that; *fault* is a date that is none: what
+    """What one sentence says.  *fix* is None where it does not speak of that; *fault* is a date that is none: what
     else it says holds."""
 
     values: Mapping[Quantity, Value]
     moment: nmea.Moment | None = None
-    valid: bool | None = None
+    fix: int | None = None
     day: date | None = None
     fault: BadValue | None = None
 
@@ -51,9 +52,11 @@ def number(quantity: Quantity, raw: bytes, factor: float = 1) -> dict[Quantity, 
     return {quantity: quantity.check(float(raw) * factor)} if raw else {}
 
 
-def measured(modes: bytes) -> bool:
-    """Whether any system's mode is one with satellites measured.  Before NMEA 2.3 nobody told."""
-    return not modes or modes.strip(UNMEASURED) != b""
+def kind(modes: bytes) -> int:
+    """What a position is that has the mode of each system: measured, where any is.  Before NMEA 2.3 nobody told."""
+    if not modes or modes.strip(UNMEASURED):
+        return MEASURED
+    return ESTIMATED if b"E" in modes and not modes.strip(b"EN") else NONE
 
 
 def dated(day: bytes, month: bytes, year: bytes) -> tuple[date | None, BadValue | None]:
@@ -65,18 +68,18 @@ def dated(day: bytes, month: bytes, year: bytes) -> tuple[date | None, BadValue 
 
 
 def rmc(f: list[bytes]) -> Said:
-    valid = f[2] in VALID and measured(f[12] if len(f) > 12 else b"")
-    values = {**position(f[3], f[4], f[5], f[6]), **number(SPEED, f[7], KNOT), **number(TRACK, f[8])} if valid else {}
-    return Said(values, nmea.moment(f[1]), valid, *dated(f[9][:2], f[9][2:4], f[9][4:]))
+    fix = kind(f[12] if len(f) > 12 else b"") if f[2] in VALID else NONE
+    values = {**position(f[3], f[4], f[5], f[6]), **number(SPEED, f[7], KNOT), **number(TRACK, f[8])} if fix else {}
+    return Said(values, nmea.moment(f[1]), fix, *dated(f[9][:2], f[9][2:4], f[9][4:]))
 
 
 def gga(f: list[bytes]) -> Said:
     """Also GNS, whose modes are a letter for each system: N where it gave nothing."""
-    valid = f[6] in QUALITIES or (f[6].isalpha() and measured(f[6]))
+    fix = kind(f[6]) if f[6].isalpha() else QUALITIES.get(f[6], NONE)
     values: dict[Quantity, Value] = {SATELLITES: SATELLITES.check(int(f[7]))} if f[7] else {}
-    if valid:
+    if fix:
         values |= {**position(f[2], f[3], f[4], f[5]), **number(HDOP, f[8]), **number(ALTITUDE, f[9])}
-    return Said(values, nmea.moment(f[1]), valid)
+    return Said(values, nmea.moment(f[1]), fix)
 
 
 def gns(f: list[bytes]) -> Said:
@@ -88,19 +91,22 @@ def gll(f: list[bytes]) -> Said:
     """NMEA 0183 before 2.0 tells neither time nor validity, or the time alone."""
     if len(f) in (5, 6):
         return Said({}, nmea.moment(f[5]) if len(f) == 6 else None)
-    valid = f[6] in VALID and measured(f[7] if len(f) > 7 else b"")
-    return Said(position(f[1], f[2], f[3], f[4]) if valid else {}, nmea.moment(f[5]), valid)
+    fix = kind(f[7] if len(f) > 7 else b"") if f[6] in VALID else NONE
+    return Said(position(f[1], f[2], f[3], f[4]) if fix else {}, nmea.moment(f[5]), fix)
 
 
 def vtg(f: list[bytes]) -> Said:
-    """NMEA 0183 before 2.0 has no letters between: track, magnetic track, knots, km/h."""
+    """NMEA 0183 before 2.0 has no letters between: track, magnetic track, knots, km/h.  One that is estimated says so
+    of its whole instant."""
     if len(f) == 5:
         return Said((number(SPEED, f[3], KNOT) or number(SPEED, f[4], KMH)) | number(TRACK, f[1]))
-    if not measured(f[9] if len(f) > 9 else b""):
+    fix = kind(f[9] if len(f) > 9 else b"")
+    if not fix:
         return Said({})
     knots = f[5] if f[6] == b"N" else b""
     pace = number(SPEED, knots, KNOT) or (number(SPEED, f[7], KMH) if f[8] == b"K" else {})
-    return Said(pace | number(TRACK, f[1]) if f[2] == b"T" else pace)
+    values = pace | number(TRACK, f[1]) if f[2] == b"T" else pace
+    return Said(values, fix=ESTIMATED if values and fix == ESTIMATED else None)
 
 
 def zda(f: list[bytes]) -> Said:

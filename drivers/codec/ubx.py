@@ -24,7 +24,7 @@ Payloads begin with iTOW, the GPS time of the week in ms (only TIMEUTC's and TIM
     01 61 EOE      the instant is over
 
 A fix is 2 or 3 dimensions, or 3 with dead reckoning (fix 2, 3, 4), and flag 0 says that it is good enough (section
-8.1).  Dead reckoning alone (1) and time alone (5) are none.
+8.1).  Dead reckoning alone (1) is an estimate, time alone (5) is none.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ LAYOUTS: dict[bytes, tuple[Struct, Callable[..., Any]]] = {  # what of each payl
     )
 }
 PLACES = frozenset((PVT, POSLLH, SOL))
-DIMENSIONS = {2: 2, 3: 3, 4: 3}  # of what is a fix
+DIMENSIONS = {1: 1, 2: 2, 3: 3, 4: 3}  # of what is a fix
 BEGAN = datetime(1980, 1, 6)  # when GPS weeks began
 EQUATOR, POLE = 6_378_137.0, 6_356_752.314245  # radii of WGS 84 in metres
 
@@ -131,7 +131,7 @@ def framed(head: bytes) -> int:
 class Solution(NamedTuple):
     """What a receiver found out for one instant: degrees, metres, metres a second; None is not known."""
 
-    dimensions: int  # 0: there is no fix, and so no position and no velocity
+    dimensions: int  # 0: there is no fix, and so no position and no velocity; 1: it is estimated
     time: str | None = None
     latitude: float | None = None
     longitude: float | None = None
@@ -212,7 +212,7 @@ def solution(said: Said, dimensions: int, leap: int | None) -> Solution:
     return known._replace(
         latitude=latitude,
         longitude=longitude,
-        altitude=altitude if dimensions == 3 else None,
+        altitude=None if dimensions == 2 else altitude,
         speed=speed,
         track=track,
         hdop=said[DOP].hdop / 100 if DOP in said else None,

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.api import BadFrame, BadValue, DeviceError, Quantity, Sample, Value
+from drivers.codec import ubx
 from drivers.codec.sentences import ALTITUDE, HDOP, LATITUDE, LONGITUDE, SATELLITES, SPEED, TRACK
 from drivers.gps import GPS, IN_VIEW, MODE, TIME, BinaryEmulator, Emulator, Settings, sentence
 
@@ -302,7 +303,7 @@ def test_modes_of_a_fix(mode: str) -> None:
     assert samples(f"{rmc('120000')[:-1]}{mode},V", gga("120000"))[0]["mode"] == "3d"  # status of navigation: unknown
 
 
-@pytest.mark.parametrize("mode", ["E", "M", "N", "S", "V"])
+@pytest.mark.parametrize("mode", ["M", "N", "S", "V", "ME", "SE"])
 def test_modes_without_satellites_are_no_fix(mode: str) -> None:
     assert samples(f"{rmc('120000')[:-1]}{mode}", gga("120000"))[0]["mode"] == "none"
     gll = "GPGLL,4807.038,N,01131.000,E,12000{},A,{}"
@@ -311,6 +312,60 @@ def test_modes_without_satellites_are_no_fix(mode: str) -> None:
     gns = "GNGNS,120000,4807.038,N,01131.000,E,{},13,0.9,25.63,11.24,,"
     assert samples(gns.format(mode + "A"), rmc("120000"))[0]["mode"] == "3d"
     assert samples(gns.format(2 * mode), rmc("120000"))[0]["mode"] == "none"
+
+
+DEAD = f"{rmc('120000')[:-1]}E"
+ESTIMATED = FIX | {TIME: "2026-11-20T12:00:00.000Z", MODE: "estimated", SPEED: pytest.approx(5.1444, abs=1e-4)}
+
+
+@pytest.mark.parametrize(
+    "bodies",
+    [
+        (DEAD, gga("120000", 6)),
+        (DEAD, gga("120000")),  # one measured it, the other one did not: nobody may take it for measured
+        (rmc("120000"), gga("120000", 6)),
+        (rmc("120000"), "GPVTG,84.4,T,,M,10.0,N,18.5,K,E", gga("120000")),
+        (rmc("120000"), "GPGLL,4807.038,N,01131.000,E,120000,A,E", gga("120000")),
+        (DEAD, "GPGSA,A,3,,,,,,,,,,,,,1.5,0.9,1.2", gga("120000", 6)),
+        (DEAD, "GNGNS,120000,4807.038,N,01131.000,E,EN,08,0.9,545.4,46.9,,"),
+    ],
+)
+def test_dead_reckoning_is_an_estimate(bodies: tuple[str, ...]) -> None:
+    assert told(*bodies) == [ESTIMATED]
+
+
+def test_what_is_estimated_too_badly_is_none() -> None:
+    """u-blox's dead reckoning beyond its limits: quality 6, and V."""
+    assert samples(f"{rmc('120000', status='V')[:-1]}E", gga("120000", 6))[0]["mode"] == "none"
+    assert samples(gga("120000", 6), "GPGLL,4807.038,N,01131.000,E,120000,V,E", rmc("120000"))[0]["mode"] == "none"
+
+
+def test_an_estimate_that_is_told_late() -> None:
+    said = [gga("115959"), gga("120000"), DEAD]
+    assert [sample["mode"] for sample in samples(*said)] == ["3d", "3d", "estimated"]
+
+
+def test_without_a_measured_fix_a_date_of_the_first_weeks_is_none() -> None:
+    """A receiver that kept its place, and no clock, estimates before it hears any satellite."""
+    dead = f"{rmc('120000', '060180')[:-1]}E"
+    assert "time" not in samples(dead, gga("120000", 6))[0] and "time" in samples(dead[:-1] + "A", gga("120000"))[0]
+
+
+def test_a_vtg_that_is_estimated_alone_tells_nothing() -> None:
+    assert samples(*3 * ["GPVTG,84.4,T,,M,10.0,N,18.5,K,A"])[-1] == {
+        "track": 84.4,
+        "speed": pytest.approx(5.1444, abs=1e-4),
+    }
+    assert samples(*3 * ["GPVTG,84.4,T,,M,10.0,N,18.5,K,E"])[-1] == {"mode": "none"}
+
+
+def test_ubx_dead_reckoning() -> None:
+    dead = bytearray(BinaryEmulator().tick(1.0))
+    at = dead.index(b"\xb5\x62\x01\x07")
+    dead[at + 6 + 20] = 1
+    dead[at + 98 : at + 100] = ubx.sums(bytes(dead[at + 2 : at + 98]))
+    (found,) = [event for event in fed(bytes(dead)) if not isinstance(event, DeviceError)]
+    assert found[MODE] == "estimated" and {TIME, LATITUDE, LONGITUDE, ALTITUDE, SPEED, TRACK} <= found.keys()
 
 
 def test_status_of_a_fix_with_corrections() -> None:

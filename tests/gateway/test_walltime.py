@@ -353,7 +353,7 @@ def test_two_tellings_that_do_not_agree_set_nothing(unset: Board) -> None:
 
 
 def test_without_a_fix_a_receiver_is_not_believed(unset: Board) -> None:
-    for word in ("none", "none", "2d", "none"):
+    for word in ("none", "none", "estimated", "estimated", "2d", "none"):
         unset.hub.publish("roof", {TIME: "2026-11-20T17:00:00Z", MODE: word})
         assert unset.clock.now() is None
     unset.hub.publish("roof", {TIME: "2026-11-20T17:00:00Z", MODE: "3d"})

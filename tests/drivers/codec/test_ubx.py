@@ -138,7 +138,7 @@ def test_every_latitude(latitude: float) -> None:
 
 
 @pytest.mark.parametrize(("kind", "flags", "dimensions"), [
-    (0, 1, 0), (1, 1, 0), (2, 1, 2), (3, 1, 3), (4, 1, 3), (5, 1, 0), (3, 0, 0), (255, 255, 0),
+    (0, 1, 0), (1, 1, 1), (1, 0, 0), (2, 1, 2), (3, 1, 3), (4, 1, 3), (5, 1, 0), (3, 0, 0), (255, 255, 0),
 ])  # fmt: skip
 def test_what_is_a_fix(kind: int, flags: int, dimensions: int) -> None:
     for said in ({SOL: sol(kind, flags)}, {**only(POSLLH), STATUS: fix(kind, flags) + bytes(10)}):
@@ -146,7 +146,7 @@ def test_what_is_a_fix(kind: int, flags: int, dimensions: int) -> None:
         assert first.dimensions == dimensions and (first.latitude is not None) == (dimensions > 0)
     first, *_ = solved({STATUS: fix(kind, flags) + bytes(10), **only(POSLLH, SOL)})  # they differ
     assert first.dimensions == dimensions
-    assert (first.altitude is not None) == (dimensions == 3)
+    assert (first.altitude is not None) == (dimensions in (1, 3))
 
 
 def test_a_position_of_which_nobody_says_that_it_is_a_fix() -> None:
