@@ -16,7 +16,7 @@ usual ones are tried in turn, for ten seconds each, while bytes come that make n
 A sentence without checksum is refused; what makers (``$P``), ships (``!AIVDM``) and other instruments aboard say is
 passed over.  The sentences of one instant are an epoch, and give one sample, as soon as all came that came last time;
 what comes later than it did, such as an RMC with each tenth GGA, gives another.  Without GSA a position is one in three
-dimensions while altitudes come.  Satellites in view are those of all systems, each once.
+dimensions while altitudes come, of four satellites at least.  Satellites in view are those of all systems, each once.
 
 UBX needs no setting and may stand beside NMEA on the same line; then the sentences' positions are left out, for they
 say the same with fewer digits.  NAV-PVT tells all but HDOP (DOP) and what is in view (SAT); of old receivers POSLLH,
@@ -72,6 +72,7 @@ SOLUTIONS = ("none", "estimated", "2d", "3d")  # by the dimensions it has
 DAY, HOUR = 86_400_000, 3_600_000  # milliseconds
 GSA_LIFE = 10  # samples for which a GSA holds: many receivers send it once a second and ten positions in between
 HEIGHTS = frozenset((b"GGA", b"GNS"))  # the sentences with an altitude
+FEW = (1, 2, 3)  # satellites that give no height; where nobody counts, there are 0
 HABITS = 16  # kinds of epochs to remember; a receiver has two or three
 GSV_REST = 3  # rounds of GSV left out when one is counted: they are most of what a receiver says, and change slowly
 BINARY = ubx.START[:1]
@@ -255,7 +256,9 @@ class GPS:
         if ALTITUDE in said:
             self.height_life = GSA_LIFE
         high = ALTITUDE in said or (self.height_life > 0 and HEIGHTS.isdisjoint(epoch.parts))
-        dimensions = self.dimensions if self.gsa_life and self.dimensions else 1 + high
+        dimensions = (
+            self.dimensions if self.gsa_life and self.dimensions else 1 + (high and said.get(SATELLITES) not in FEW)
+        )
         if dimensions == 1:
             said.pop(ALTITUDE, None)  # not measured, but held or typed in
         sample[MODE] = "estimated" if epoch.fix == ESTIMATED else MODE.choices[dimensions]

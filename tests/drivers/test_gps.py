@@ -368,6 +368,13 @@ def test_ubx_dead_reckoning() -> None:
     assert found[MODE] == "estimated" and {TIME, LATITUDE, LONGITUDE, ALTITUDE, SPEED, TRACK} <= found.keys()
 
 
+@pytest.mark.parametrize(("satellites", "mode"), [(0, "3d"), (1, "2d"), (3, "2d"), (4, "3d")])
+def test_a_height_from_three_satellites_is_held(satellites: int, mode: str) -> None:
+    """mtk-3301 of gpsd's logs: GGA with three, before the GSA that says 2.  Some count none, and have a height."""
+    (found,) = samples(rmc("120000"), gga("120000").replace(",08,", f",{satellites:02d},"))
+    assert found["mode"] == mode and ("altitude" in found) == (mode == "3d")
+
+
 def test_status_of_a_fix_with_corrections() -> None:
     assert samples(rmc("120000", status="D"), gga("120000"))[0]["mode"] == "3d"
 
