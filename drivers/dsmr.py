@@ -17,8 +17,10 @@ and tell gas as 0-1:24.3.0(time)(status)(minutes)(count)(code)(m3) CR LF (00001.
 are not published.
 
 Published is what the meter tells: no sums.  Of two gas meters on two channels it is the one that was read last; a meter
-that was never read (at 632525252525) has no reading.  Heat is told in kWh.  Times are UTC; `zone` is how many hours
-winter time is ahead of it.
+that was never read (at 632525252525) has no reading.  Heat is told in kWh.  A valve is on where it is open.  Of tables
+of the past the newest row is told: when the last long failure of power ended and how long it was (`long_failure`), and
+in Belgium the peak of the last whole month (`demand_max_last`; `demand_max` is this month's).  Times are UTC; `zone` is
+how many hours winter time is ahead of it.
 
 In Luxembourg the same telegram comes encrypted, as it does from P1 ports of some Austrian operators:
 
@@ -27,8 +29,9 @@ In Luxembourg the same telegram comes encrypted, as it does from P1 ports of som
 It takes `key`, 32 hexadecimal digits that the operator of the meter tells its customer; outside Luxembourg also
 `authentication`, another 32, where the operator tells such a key.  Without its key, with a wrong one, or spoilt, a
 telegram is refused; the same one a second time too, for it tells nothing of now.  A counter that began again is none of
-that.  Source: "Specification for the smarty P1", Luxmetering; AES-128-GCM of NIST SP 800-38D.  Austrian ports that send
-DLMS and no telegram within (on M-Bus, mostly) are of another kind.
+that.  The tag is over every byte: where it is right, nobody asks for the CRC within.  Source: "Specification for the
+smarty P1", Luxmetering; AES-128-GCM of NIST SP 800-38D.  Austrian ports that send DLMS and no telegram within (on
+M-Bus, mostly) are of another kind.
 """
 
 from __future__ import annotations
@@ -37,20 +40,19 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache, partial
+from functools import partial
 
 from drivers.api import BadFrame, BadValue, DeviceError, Driver, Quantity, Sample, Serial, Value
 from drivers.codec import obis
-from drivers.codec.p1 import CRCS, Said, Telegrams
-from drivers.codec.p1_encrypted import AUTHENTICATION, Envelope, Opened, sixteen
+from drivers.codec.p1 import CRCS, Said, Telegrams, contents
+from drivers.codec.p1_encrypted import AUTHENTICATION, Envelope, Opened, Sure, sixteen
+from drivers.codec.p1_values import NEVER, TIME, last_failure, last_peak, text, utc, whole
 from drivers.emulation import sway
 
-TIME = re.compile(r"\d{12}[WS]?")
 METER = re.compile(r"0-[1-9]:(24|96)\.")
-NEVER = ("6325", "7001", "0001")  # how a time begins that never was: nothing was read yet
 PHASES = ("l1", "l2", "l3")
 SERIALS = ("0-0:96.1.1", "0-0:96.1.0", "0-0:96.1.255", "1-0:0.0.0", "0-0:0.0.0", "0-0:42.0.0")
-PEAK = "demand_max"
+PEAK, LAST_PEAK, FAILURE = "demand_max", "demand_max_last", "long_failure"
 COUNTS = {
     **{"0-0:96.7.21": "failures", "0-0:96.7.9": "long_failures"},
     **{f"1-0:{at}.32.0": f"sags_{phase}" for at, phase in zip((32, 52, 72), PHASES, strict=True)},
@@ -63,7 +65,8 @@ TARIFFS = tuple(f"{way}_t{number}" for way in ("import", "export") for number in
 QUADRANTS = ("q1", "q2", "q3", "q4")
 
 OLD = (
-    *(obis.named("serial"), obis.named("tariff"), obis.named("message"), obis.named("state", "breaker")),
+    *(obis.named("serial"), obis.named("tariff"), obis.named("message"), obis.named("message", "code")),
+    *obis.all_of("state", "breaker", "valve_gas"),
     *obis.all_of("energy", "import_t1", "import_t2", "export_t1", "export_t2"),
     *obis.all_of("power", "import", "export", "limit"),
     *(obis.named("volume", "gas"), obis.named("serial", "gas")),
@@ -71,7 +74,7 @@ OLD = (
 NEW = (
     obis.named("time"),
     *obis.all_of("energy", "import", "export", *TARIFFS[2:4], *TARIFFS[6:], "total"),
-    *obis.all_of("power", "", "total", *WAYS[2:], "demand", PEAK),
+    *obis.all_of("power", "", "total", *WAYS[2:], "demand", PEAK, LAST_PEAK),
     *obis.all_of("apparent_energy", "import", "export"),
     *obis.all_of("reactive_energy", "import", "export", *TARIFFS, *QUADRANTS),
     *obis.all_of("reactive_power", *WAYS, *QUADRANTS),
@@ -84,7 +87,9 @@ NEW = (
     *obis.all_of("volume", *VOLUMES[1:]),
     *obis.all_of("energy", *ENERGIES),
     *obis.all_of("serial", *VOLUMES[1:], *ENERGIES),
-    *obis.all_of("time", *VOLUMES, *ENERGIES, PEAK),
+    *obis.all_of("time", *VOLUMES, *ENERGIES, PEAK, LAST_PEAK, FAILURE),
+    obis.named("duration", FAILURE),
+    *obis.all_of("state", *(f"valve_{kind}" for kind in (*VOLUMES[1:], *ENERGIES))),
 )
 PUBLISHED = frozenset(OLD + NEW)
 
@@ -118,6 +123,8 @@ class DSMR:
         for part in self.opened.feed(data):
             if isinstance(part, BadFrame):
                 yield part
+            elif isinstance(part, Sure):
+                yield contents(part)
             else:
                 yield from self.telegrams.feed(part)
 
@@ -168,8 +175,7 @@ def entry(code: str, groups: list[str], zone: timedelta) -> dict[Quantity, Value
         quantity, value = obis.measured(plain, number, unit.strip())
         if quantity not in PUBLISHED:
             raise BadValue(f"{code} {first!r}: not in that unit")
-        peak = plain == "1.6.0" and len(groups) == 2 and not groups[0].startswith(NEVER)
-        moment = utc(groups[0], zone) if peak else ""
+        moment = utc(groups[0], zone) if plain == "1.6.0" and len(groups) == 2 else ""
         return {quantity: value} | ({obis.named("time", PEAK): moment} if moment else {})
     if code in COUNTS:
         return {obis.named("count", COUNTS[code]): whole(code, first)}
@@ -183,6 +189,19 @@ def entry(code: str, groups: list[str], zone: timedelta) -> dict[Quantity, Value
             return {obis.named("tariff"): first}
         case "0-0:96.13.0":
             return {obis.named("message"): words} if (words := text(first)) else {}
+        case "0-0:96.13.1":
+            return {obis.named("message", "code"): words} if (words := text(first)) else {}
+        case "1-0:99.97.0" if failure := last_failure(groups, zone):
+            ended, lasted = failure
+            duration = obis.named("duration", FAILURE)
+            return {obis.named("time", FAILURE): ended, duration: duration.check(lasted)}
+        case "0-0:98.1.0" if month := last_peak(groups, zone):
+            moment, peak = month
+            number, _, unit = peak.partition("*")
+            quantity, value = obis.counted(LAST_PEAK, number, unit.strip())
+            if quantity not in PUBLISHED:
+                raise BadValue(f"{code} {peak!r}: not in that unit")
+            return {quantity: value} | ({obis.named("time", LAST_PEAK): moment} if moment else {})
     return {}
 
 
@@ -198,37 +217,10 @@ def metered(said: Said, channel: str, kind: str, zone: timedelta) -> tuple[str, 
     quantity, value = obis.counted(kind, number, unit.strip() or (groups[-2] if len(groups) == 7 else ""))
     if quantity not in PUBLISHED:
         raise BadValue(f"{channel}24 {groups[-1]!r}: not in that unit for {kind}")
+    if valve := said.get(f"{channel}24.4.0", [""])[0]:
+        found[obis.named("state", f"valve_{kind}")] = whole(f"{channel}24.4.0", valve) == 1  # 2: may be opened, by hand
     moment = utc(groups[0], zone)
     return groups[0], found | {quantity: value} | ({obis.named("time", kind): moment} if moment else {})
-
-
-def whole(code: str, number: str) -> int:
-    if not (number.isascii() and number.isdigit() and len(number) < 16):
-        raise BadValue(f"{code} {number!r} is no whole number")
-    return int(number)
-
-
-@lru_cache(16)  # a gas meter is read once in five minutes, or once an hour
-def utc(stamp: str, zone: timedelta) -> str:
-    """A time and its season, ``170102192002W``; "" where it has none."""
-    if stamp[-1:] not in ("W", "S") or not TIME.fullmatch(stamp):
-        return ""
-    try:
-        moment = datetime.fromisoformat(
-            f"20{stamp[:2]}-{stamp[2:4]}-{stamp[4:6]}T{stamp[6:8]}:{stamp[8:10]}:{stamp[10:12]}"
-        )
-    except ValueError:
-        raise BadValue(f"time {stamp}") from None
-    return f"{(moment - zone - timedelta(hours=stamp[-1] == 'S')).isoformat()}.000Z"
-
-
-def text(octets: str) -> str:
-    """What hexadecimal octets say, where they say something; else they themselves."""
-    try:
-        said = bytes.fromhex(octets).decode("ascii")
-    except ValueError:
-        return octets.strip()
-    return said.strip() if said.isprintable() else octets
 
 
 class Emulator:
@@ -266,7 +258,8 @@ def old(age: float, now: str) -> Iterator[str]:
     yield from registers(age, "09.3f")
     yield "0-0:96.14.0(0002)"
     yield f"1-0:1.7.0({sway(age, 2, 1.5):07.2f}*kW)\r\n1-0:2.7.0(0000.00*kW)"
-    yield "0-0:17.0.0(0999.00*kW)\r\n0-0:96.3.10(1)\r\n0-0:96.13.0(476F6F64206461792E)\r\n0-1:24.1.0(3)"
+    yield "0-0:17.0.0(0999.00*kW)\r\n0-0:96.3.10(1)\r\n0-0:96.13.1(3037)\r\n0-0:96.13.0(476F6F64206461792E)"
+    yield "0-1:24.1.0(3)\r\n0-1:24.4.0(1)"
     yield f"0-1:96.1.0(4757593030303032)\r\n0-1:24.3.0({now[:8]}0000)(00)(60)(1)(0-1:24.2.1)(m3)\r\n(00124.477)"
 
 
@@ -292,12 +285,15 @@ def new(age: float, now: str) -> Iterator[str]:
     yield from (f"1-0:{at}.24.0(230.0*V)\r\n1-0:{at - 1}.4.0(999*A)" for at in (32, 52, 72))
     yield "1-0:91.7.0(000.03*A)\r\n1-0:14.7.0(50.01*Hz)"
     yield "0-0:17.0.0(999.9*kW)\r\n1-0:17.0.0(063*A)\r\n1-1:17.0.0(027.6*kVA)"
-    yield "0-0:96.3.10(1)\r\n0-0:96.13.0(476F6F64206461792E)"
+    yield "0-0:96.3.10(1)\r\n0-0:96.13.1(3037)\r\n0-0:96.13.0(476F6F64206461792E)"
+    yield "1-0:99.97.0(1)(0-0:96.7.19)(261019020304S)(0000000240*s)"
+    yield "0-0:98.1.0(1)(1-0:1.6.0)(1-0:1.6.0)(261101000000W)(261007183000S)(06.007*kW)"
     yield from (f"{code}(00003)" for code in COUNTS)
     for channel, (kind, unit) in enumerate(
         zip((3, 7, 6, 4, 10, 2), ("m3", "m3", "m3", "GJ", "GJ", "kWh"), strict=True), 1
     ):
         yield f"0-{channel}:24.1.0({kind:03d})\r\n0-{channel}:96.1.0(475759303030303{channel})"
+        yield f"0-{channel}:24.4.0(1)"
         yield f"0-{channel}:24.2.1({now[:9]}000W)({100 * channel + age / 1e5:09.3f}*{unit})"
 
 

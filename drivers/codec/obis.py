@@ -55,7 +55,7 @@ BASES: dict[str, Quantity] = {
         *(q.energy(high=1e10, digits=4), q.reactive_energy(high=1e10), q.apparent_energy(high=1e10)),
         *(q.power(-1e7, 1e7, digits=2), q.reactive_power(-1e7, 1e7), q.apparent_power(-1e7, 1e7), q.power_factor()),
         *(q.voltage(0, 1e5, digits=1), q.current(-1e4, 1e4, digits=2), q.frequency(0, 1000), q.volume(high=1e8)),
-        *(q.count(), q.time(), q.serial(), q.state(), q.tariff(), q.message()),
+        *(q.count(), q.time(), q.duration(), q.serial(), q.state(), q.tariff(), q.message()),
     )
 }
 MADE: dict[str, Quantity] = {}

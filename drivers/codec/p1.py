@@ -87,7 +87,7 @@ class Telegrams:
             self.began, self.torn, self.noise = True, False, 0
 
     def read(self, telegram: bytes, seal: bytes) -> Said:
-        """What *telegram* says, by its codes; of a code that comes twice the first.  BadFrame when it is spoilt."""
+        """What *telegram* says.  BadFrame when it is spoilt."""
         about, who = repr(telegram[:40]), telegram.splitlines()[0]
         if seal and int(seal, 16) not in sums(telegram):
             raise BadFrame(f"CRC {seal.decode()} is wrong: {about}")
@@ -95,15 +95,7 @@ class Telegrams:
             raise BadFrame(f"a telegram without its CRC: {about}")
         if not seal and not telegram.isascii():
             raise BadFrame(f"not of seven bits, or their parity is wrong: {about}")
-        said: Said = {}
-        for line in FOLDED.sub("(", telegram[:-1].decode("latin-1")).splitlines()[1:]:
-            if match := LINE.fullmatch(line):
-                if match[2] in NOW:
-                    said.setdefault(match[1], GROUP.findall(match[3]))
-            elif line.rstrip().endswith(("98.1.0", "98.1.0(")):
-                break  # a block of last month's values, under the same codes
-            elif line.strip() and not seal:
-                raise BadFrame(f"a line that is none: {line[:64]!r}")
+        said = contents(telegram, strict=not seal)
         if seal:
             self.sealer = who
         else:
@@ -126,6 +118,21 @@ class Telegrams:
         known, self.forms = self.forms, forms
         if changed := [unit for unit, form in forms.items() if known.get(unit, form) != form]:
             raise BadFrame(f"numbers in {changed[0]} have another form than in the telegram before")
+
+
+def contents(telegram: bytes, strict: bool = False) -> Said:
+    """What *telegram* says, by its codes; of a code that comes twice the first.  Where it is *strict*, a line that is
+    none is a BadFrame."""
+    said: Said = {}
+    for line in FOLDED.sub("(", telegram.partition(b"!")[0].decode("latin-1")).splitlines()[1:]:
+        if match := LINE.fullmatch(line):
+            if match[2] in NOW:
+                said.setdefault(match[1], GROUP.findall(match[3]))
+        elif line.rstrip().endswith(("98.1.0", "98.1.0(")):
+            break  # a block of last month's values, under the same codes
+        elif line.strip() and strict:
+            raise BadFrame(f"a line that is none: {line[:64]!r}")
+    return said
 
 
 def sums(telegram: bytes) -> Iterator[int]:
