@@ -19,13 +19,13 @@ def read_unit(table: Table, link: Modbus, port: Any) -> Unit | None:
 
 
 def number(tcp: bool) -> Any:
-    """Reads the number of a unit.  A server on the network may itself be unit 0 or 255; on a line there are no such."""
-    low, high = (0, 255) if tcp else (1, 247)
+    """Reads the number of a unit.  The standard ends at 247, but there are units beyond it on lines, too: 254 is any
+    sensor of one maker.  Unit 0 is a server on the network itself, and on a line nobody."""
 
     def read(value: Any) -> int:
         if not tcp and value == 0 and not isinstance(value, bool):
-            raise ValueError("unit 0 means all of them, and none of them would answer; a unit has a number of 1 to 247")
-        return notation.whole(low, high)(value)
+            raise ValueError("unit 0 means all of them, and none of them would answer; a unit has a number of 1 to 255")
+        return notation.whole(0 if tcp else 1, 255)(value)
 
     return read
 

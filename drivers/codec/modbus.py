@@ -17,7 +17,6 @@ from struct import Struct
 from drivers.api import BadFrame, BadValue, DeviceError, NoAnswer, Request
 from drivers.codec.crc import crc16_modbus
 
-UNITS = range(1, 248)  # 0 is broadcast, which nobody answers; 248 to 255 are reserved
 BITS, REGISTERS, WRITTEN_BITS, WRITTEN_REGISTERS = 2000, 125, 1968, 123  # the most of one request
 REFUSED = 0x80
 HEAD = Struct(">BHH")  # function, address, and count or value

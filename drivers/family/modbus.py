@@ -36,7 +36,7 @@ TABLE = {
 
 LINE = {
     **SERIAL,
-    "unit": Key((int,), 1, span=(1, 247)),
+    "unit": Key((int,), 1, span=(1, 255)),
     "timeout": Key(NUMBER, 0.5, span=(0.01, 10)),
     "gap": Key((int,), 0, span=(0, REGISTERS)),  # registers that nobody wants, read along for the sake of one request
     "most": Key((int,), REGISTERS, span=(1, REGISTERS)),  # registers in one request

@@ -1,7 +1,8 @@
 """The numbers of an emulated device whose fields a table describes.
 
 Those that a vector shows come from there, others from the middle of their range, unless ``[emulator.start]`` says
-otherwise.  What is measured sways by 2 % within its limits, what is counted goes up, and what is set stays.
+otherwise.  What is measured sways by 2 % within its limits, what is counted goes up, and what is set, or is a whole
+number by which a device says what it is or what it does, stays.
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ class Swaying:
         """What changes by itself, and at *first* all else, too."""
         shown: list[tuple[Field, Value]] = []
         for field, value in self.start.items():
-            if not field.writable and field.words is None and not isinstance(value, str | bool):
+            assert field.quantity
+            still = field.quantity.kind == "int" and not field.quantity.name.startswith(COUNTED)
+            if not (field.writable or still or field.words is not None or isinstance(value, str | bool)):
                 shown.append((field, self.moved(field, value)))
             elif first:
                 shown.append((field, value))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from drivers.api import BadValue, Operation, Quantity, Request, Sample, Talk, Value
@@ -59,7 +60,16 @@ class Unit:
             except BadValue:  # the unit has nothing there
                 if request not in self.perhaps:
                     raise
+                for part in self.parts(request):
+                    with suppress(BadValue):
+                        raws |= cut(self.layout, part, (yield part))
         return self.layout.sample(raws)
+
+    def parts(self, request: Request) -> tuple[Request, ...]:
+        """*request* once more, a field at a time: the unit may have some of what lies side by side."""
+        spans = {(f.place[1], words(f)) for f in self.layout.read if SPACES[f.place[0]] == request.function}
+        parts = (replace(request, address=address, count=count) for address, count in sorted(spans))
+        return tuple(part for part in parts if part != request and within(part, request))
 
 
 class Outputs(Unit):

@@ -15,7 +15,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import drivers.family
-from drivers.api import Ask, BadFrame, BadValue, DeviceError, Driver, NoAnswer, Request, Transfer, Value, WrongDevice
+from drivers.api import (
+    Ask,
+    BadFrame,
+    BadValue,
+    DeviceError,
+    Driver,
+    Modbus,
+    NoAnswer,
+    Request,
+    Transfer,
+    Value,
+    WrongDevice,
+)
 from drivers.codec.checksums import CHECKSUMS
 from drivers.codec.modbus import RTU
 from drivers.family import BadTable
@@ -205,6 +217,36 @@ def test_what_not_all_units_have_is_asked_apart_and_may_be_refused() -> None:
     assert [each.count for each in spanned.requests] == [10], "it is read along anyway"
 
 
+def test_of_a_block_that_is_refused_the_unit_may_have_some() -> None:
+    unit = opened(made(VARIANT.replace("current = {", "frequency = { input = 2, optional = true }\ncurrent = {")))
+    nothing = BadValue("unit 1 has nothing there (exception 2)")
+    script: list[Any] = [
+        (Request(4, 0), b"\x08\xfc"),
+        (Request(4, 1, 2), nothing),
+        (Request(4, 1), b"\0\2"),
+        (Request(4, 2), nothing),
+        (Request(4, 7), nothing),
+    ]
+    assert named(follow(unit.measure(), script)) == {"voltage": 230, "current": 2, "power": 460}
+
+
+def test_a_sensor_alone_on_its_line_is_a_unit_beyond_247() -> None:
+    row = catalog.find("s8")
+    assert isinstance(row.link, Modbus) and row.link.unit == 254
+    sensor = device("s8")
+    asked = next(sensor.measure())
+    assert RTU().begin(254, asked).hex(" ") == "fe 04 00 00 00 04 e5 c6"
+    assert all(each.count <= 8 for each in sensor.requests), "more it refuses"
+    nothing = BadValue("unit 254 has nothing there (exception 2)")
+    plain: list[Any] = [(asked, bytes.fromhex("0000 0000 0000 0190"))]
+    fields = [Request(3, 0, 2), Request(3, 0), Request(3, 1), Request(3, 31), Request(4, 0x15), Request(4, 0x19, 6)]
+    fields += [Request(4, 0x19, 2), Request(4, 0x1B), Request(4, 0x1C), Request(4, 0x1D, 2)]
+    sample = named(follow(sensor.measure(), plain + [(each, nothing) for each in fields]))
+    assert (sample["co2"], sample["alarm"], sample["error"]) == (400, False, 0), "an old one has no more"
+    period = quantity("s8", "duration_abc")
+    assert follow(sensor.write(period, 0.0), [(Request(6, 0x1F, values=(0,)), b"")]) == {period: 0}
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -327,15 +369,16 @@ def test_a_frame_may_say_its_length() -> None:
     ]  # fmt: skip
 
 
-def test_a_sensor_that_is_asked() -> None:
-    sensor = device("s8")
-    ask = next(sensor.measure())
-    assert isinstance(ask, Ask) and ask.write.hex(" ") == "fe 04 00 00 00 04 e5 c6"
-    answer = bytes.fromhex("FE 04 08 00 00 00 00 00 00 01 90 16 E6")
-    assert ask.frame(answer[:12]) == 0 and ask.frame(answer + b"x") == 13
-    assert named(follow(sensor.measure(), [(ask, answer)])) == {"co2": 400, "alarm": False}
+def test_a_meter_that_is_asked() -> None:
+    meter = device("jsymk194")
+    ask = next(meter.measure())
+    assert isinstance(ask, Ask) and ask.write.hex(" ") == "01 03 00 48 00 0e 44 18"
+    shown = tomllib.loads(said("jsymk194"))["vector"][0]
+    answer = bytes.fromhex(shown["hex"])
+    assert ask.frame(answer[:60]) == 0 and ask.frame(answer + b"x") == 61
+    assert named(follow(meter.measure(), [(ask, answer)])) == pytest.approx(shown["gives"])
     with pytest.raises(BadFrame):
-        ask.frame(b"\xfe\x84\x02")
+        ask.frame(b"\x01\x83\x02")
 
 
 @pytest.mark.parametrize(
@@ -367,7 +410,7 @@ def test_a_mistake_about_a_frame_is_told(change: tuple[str, str], told: str) -> 
 
 
 def test_what_has_to_be_asked_has_a_period() -> None:
-    assert any("period: is 0, but it says nothing" in line for line in wrong("s8", ("period = 10", "period = 0")))
+    assert any("period: is 0, but it says nothing" in line for line in wrong("jsymk194", ("period = 5", "period = 0")))
     talks = said("sds011").replace("period = 1", "period = 0")
     assert made(talks).period == 0, "what talks may do so when it likes"
 

@@ -70,11 +70,16 @@ def test_a_server_may_itself_be_a_unit_that_no_line_has() -> None:
         assert wheres(METER.replace("/dev/ttyUSB0", "modbus-tcp:plc") + f"unit = {unit}\n")[0].unit == unit
 
 
+def test_a_line_may_have_a_unit_beyond_those_of_the_standard() -> None:
+    for unit in (248, 254, 255):
+        assert wheres(METER + f"unit = {unit}\n")[0].unit == unit
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         (METER + "unit = 0\n", "4: device.meter.unit: unit 0 means all of them, and none of them would answer"),
-        (METER + "unit = 248\n", "4: device.meter.unit: 248 "),
+        (METER + "unit = 256\n", "4: device.meter.unit: 256 "),
         (METER + 'unit = "1"\n', "4: device.meter.unit: '1' "),
         (METER + "timeout = 0\n", "4: device.meter.timeout: 0 is no duration"),
         (
