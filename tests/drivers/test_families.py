@@ -32,6 +32,7 @@ from drivers.codec.checksums import CHECKSUMS
 from drivers.codec.modbus import RTU
 from drivers.family import BadTable
 from gateway import catalog
+from gateway.config_output import switches
 from tests.drivers.talk import follow, meet
 
 FOLDER = Path(drivers.family.__file__).parents[1] / "tables"
@@ -245,6 +246,15 @@ def test_a_sensor_alone_on_its_line_is_a_unit_beyond_247() -> None:
     assert (sample["co2"], sample["alarm"], sample["error"]) == (400, False, 0), "an old one has no more"
     period = quantity("s8", "duration_abc")
     assert follow(sensor.write(period, 0.0), [(Request(6, 0x1F, values=(0,)), b"")]) == {period: 0}
+
+
+def test_a_load_is_switched_by_people_and_by_no_rule_of_outputs() -> None:
+    """Whoever only watches a charge controller shall not find the load off because the gateway started."""
+    row = catalog.find("epever")
+    assert {each.name for each in row.quantities if each.writable} == {"load", "load_control", "load_mode"}
+    assert not switches(row.quantities)
+    load = quantity("epever", "load")
+    assert follow(device("epever").write(load, "off"), [(Request(5, 2, values=(0,)), b"")]) == {load: "off"}
 
 
 @pytest.mark.parametrize(
