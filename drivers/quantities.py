@@ -350,3 +350,18 @@ def duration(high: float = 1e9) -> Quantity:
 def error() -> Quantity:
     """What a device says is wrong with it, by its own number; 0 is nothing."""
     return Quantity("error", kind="int", high=65535)
+
+
+def code(high: int = 2**32 - 1) -> Quantity:
+    """A number by which a device says what it is, or is told something: its type, its version."""
+    return Quantity("code", kind="int", high=high)
+
+
+def setting(choices: tuple[str, ...], writable: bool = False) -> Quantity:
+    """How a device is set, in one word."""
+    return Quantity("setting", kind="choice", choices=choices, writable=writable)
+
+
+def insulation() -> Quantity:
+    """Resistance between what has a voltage and earth, in ohms."""
+    return Quantity("insulation", "Ω", high=1e9)
