@@ -251,11 +251,8 @@ def test_a_sensor_alone_on_its_line_is_a_unit_beyond_247() -> None:
 def test_a_load_is_switched_by_people_and_by_no_rule_of_outputs() -> None:
     """Whoever only watches a charge controller shall not find the load off because the gateway started."""
     row = catalog.find("epever")
-    assert {each.name for each in row.quantities if each.writable} == {
-        "setting_load",
-        "setting_control",
-        "setting_mode",
-    }
+    able = {each.name for each in row.quantities if each.writable}
+    assert able == {"setting_load", "setting_control", "setting_mode"}
     assert not switches(row.quantities)
     load = quantity("epever", "setting_load")
     assert follow(device("epever").write(load, "off"), [(Request(5, 2, values=(0,)), b"")]) == {load: "off"}
