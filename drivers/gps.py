@@ -38,7 +38,7 @@ Wiring: GND, supply as the module wants it, and its TX to our RX.  Our TX is not
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from math import cos, pi, radians
 from struct import pack
@@ -50,6 +50,7 @@ from drivers.codec.sentences import (
     ALTITUDE,
     ESTIMATED,
     HDOP,
+    HEIGHTS,
     KNOT,
     LATITUDE,
     LONGITUDE,
@@ -59,6 +60,7 @@ from drivers.codec.sentences import (
     SENTENCES,
     SPEED,
     TRACK,
+    Epoch,
     Said,
 )
 from drivers.emulation import sway
@@ -71,7 +73,6 @@ SOLUTIONS = ("none", "estimated", "2d", "3d")  # by the dimensions it has
 
 DAY, HOUR = 86_400_000, 3_600_000  # milliseconds
 GSA_LIFE = 10  # samples for which a GSA holds: many receivers send it once a second and ten positions in between
-HEIGHTS = frozenset((b"GGA", b"GNS"))  # the sentences with an altitude
 FEW = (1, 2, 3)  # satellites that give no height; where nobody counts, there are 0
 HABITS = 16  # kinds of epochs to remember; a receiver has two or three
 GSV_REST = 3  # rounds of GSV left out when one is counted: they are most of what a receiver says, and change slowly
@@ -84,45 +85,6 @@ BEGAN, ROLLED = date(1980, 1, 6), date(1999, 8, 22)  # week 0 of GPS, and week 1
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The receiver is taken as it is set."""
-
-
-@dataclass(slots=True)
-class Epoch:
-    """What was said of one instant so far."""
-
-    names: set[bytes] = field(default_factory=set)  # talker and type
-    parts: set[bytes] = field(default_factory=set)  # type
-    values: dict[Quantity, Value] = field(default_factory=dict)
-    moment: nmea.Moment | None = None
-    fix: int | None = None
-    in_view: dict[Quantity, Value] = field(default_factory=dict)
-    first: bytes = b""  # the name of the sentence that began it
-    told: bool = False  # its sample is out; another follows only if something new comes
-
-    def ends(self, name: bytes, said: Said) -> bool:
-        """Whether *said* is of another instant."""
-        return name in self.names or None not in (said.moment, self.moment) and said.moment != self.moment
-
-    def add(self, name: bytes, said: Said) -> None:
-        if self.told:
-            new = said.values.keys() - self.values.keys()
-            if not said.moment:
-                new &= {SPEED}  # a VTG may well be the next instant's: all else was told
-            less = said.fix is not None and self.fix is not None and said.fix < self.fix
-            doubted = less and any(known[:2] == name[:2] for known in self.names)
-            self.told = not new and not doubted  # what another talker doubts is its own position
-        self.first = self.first or name
-        self.names.add(name)
-        self.parts.add(name[2:])
-        self.values |= said.values
-        self.moment = said.moment or self.moment
-        if said.fix is not None:
-            self.fix = said.fix if self.fix is None else min(said.fix, self.fix)  # one doubt is enough
-
-    def complete(self, usual: set[bytes]) -> bool:
-        """Whether nothing of use is to come, or nothing at all where a receiver says less: *usual* is what it does."""
-        known = b"RMC" in self.parts and not HEIGHTS.isdisjoint(self.parts)
-        return known or (self.fix is not None and usual == self.names)
 
 
 class GPS:

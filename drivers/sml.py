@@ -13,6 +13,8 @@ on what meters send.  The meter sends, unasked, a file every one to four seconds
 Wiring: an infrared head on the meter's face, or RS-485.  Meters of today tell kilowatt hours only, until their PIN was
 typed in (by flashes of a torch) and `Inf` set to on.
 
+A value counts where the CRC of its file is right, and that of its message, too; other files are refused.
+
 Published is what the meter tells, no sums; power is negative when it is fed in.  Lists of the past (whose code does not
 end in 255) are passed over.  DZG's meters DVS74, numbers 42000000 to 48999999 and 55000000 to 58999999, write natural
 numbers as integers: 53 8B28 is 356.24 W, not -299.12.  Whether those with numbers between do, nobody said: where it

@@ -173,6 +173,15 @@ def test_seals_of_other_makers(name: str, order: str) -> None:
     assert [type(event) for event in events(resealed(file, "crc16-xmodem", order))] == [BadFrame]
 
 
+def test_a_file_that_was_changed_and_sealed_anew_is_refused() -> None:
+    """As people do to publish one without their meter's number: the CRC of the file is right, that within is not."""
+    file = filed(listing(POWER))
+    changed = file.replace(WHO, WHO[:-1] + b"\x02")
+    changed = changed[:-2] + next(sml.seals(changed[:-2]))
+    (bad,) = events(changed)
+    assert len(events(file)) == 1 and isinstance(bad, BadFrame) and "CRC of a message" in str(bad)
+
+
 def test_holley_leaves_out_what_kind_of_time_it_is() -> None:
     assert said(value("1.0.1.8.0", WH, TEN, natural(12345, 4), time=natural(171639, 4))) == [{"energy_import": 1.2345}]
 
