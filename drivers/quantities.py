@@ -357,6 +357,11 @@ def code(high: int = 2**32 - 1) -> Quantity:
     return Quantity("code", kind="int", high=high)
 
 
+def version() -> Quantity:
+    """Which program a device runs, as it tells it itself."""
+    return Quantity("version", kind="text")
+
+
 def setting(choices: tuple[str, ...], writable: bool = False) -> Quantity:
     """How a device is set, in one word."""
     return Quantity("setting", kind="choice", choices=choices, writable=writable)
