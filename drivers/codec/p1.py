@@ -19,8 +19,8 @@ from drivers.codec.checksums import CHECKSUMS
 Said: TypeAlias = dict[str, list[str]]  # by the OBIS code: what stands in its brackets
 
 LONGEST = 8192  # bytes of a telegram: messages of 2048 characters, and thirteen months of peaks
-LINE = re.compile(r"(\d+-\d+:\d+\.\d+\.\d+)(?:\*(\d+))?((?:\([^()]*\))+)\s*")
-NOW = (None, "255")  # what stands behind the star of a value that holds now; others are of the past
+LINE = re.compile(r"(\d+-\d+:\d+\.\d+\.\d+)(?:[*.](\d+))?((?:\([^()]*\))+)\s*")
+NOW = (None, "255")  # what stands behind the star, or the dot, of a value that holds now; others are of the past
 GROUP = re.compile(r"\(([^()]*)\)")
 FOLDED = re.compile(r"[\r\n]+\(")
 NUMBER = re.compile(r"-?(\d+)(?:\.(\d+))?\*(\w+)")

@@ -253,6 +253,11 @@ def test_belgium_a_month_without_a_peak() -> None:
     assert said("1-0:1.6.0(632525252525W)(00.000*kW)") == {"power_demand_max": 0}
 
 
+def test_belgium_a_peak_and_behind_it_a_time_without_season() -> None:
+    """As meters of ISKRA have it since the end of 2025."""
+    assert said("1-0:1.6.0(08.796*kW)(260102010000)") == {"power_demand_max": 8796}
+
+
 def test_switzerland_and_lithuania() -> None:
     assert said(
         *("0-0:0.0.0(353738303337)", "1-1:1.8.1(000025.600*kWh)", "1-1:1.6.0(240906083000S)(03.468*kW)"),
@@ -286,6 +291,7 @@ def test_line_ends_that_an_adapter_made_shorter() -> None:
 
 def test_values_of_the_past_are_passed_over() -> None:
     assert said("1-0:1.8.0*01(000001.000*kWh)", "1-0:2.8.0*255(000002.000*kWh)") == {"energy_export": 2}
+    assert said("1-0:31.7.0.255(001*A)", "1-0:51.7.0.1(002*A)") == {"current_l1": 1}  # as version 4.0 writes it
 
 
 def test_luxembourg() -> None:
