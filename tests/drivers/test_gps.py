@@ -532,6 +532,14 @@ def fixes(name: str) -> list[dict[str, Any]]:
     return [{quantity.name: value for quantity, value in event.items()} for event in events]  # type: ignore[union-attr]  # no errors
 
 
+def data_of(name: str) -> bytes:
+    """A capture without the notes at its beginning: in UBX a line may begin with #, too."""
+    data = (CORPUS / name).read_bytes()
+    while data.startswith(b"#"):
+        data = data.partition(b"\n")[2]
+    return data
+
+
 def expected(name: str) -> list[dict[str, Any]]:
     lines = (CORPUS / f"{name}.chk").read_text().splitlines()
     objects = [json.loads(line) for line in lines if line.startswith("{")]
@@ -550,6 +558,36 @@ def test_capture(name: str, count: int) -> None:
         assert our["altitude"] == pytest.approx(their["altMSL"], abs=0.001)
         assert our["speed"] == pytest.approx(their["speed"], abs=0.001)
         assert our.get("track") == (pytest.approx(their["track"], abs=0.001) if "track" in their else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "height"), [("ublox-zed-f9p-rtk.log", 9, True), ("navisys-gr701w.log", 60, False)]
+)
+@pytest.mark.parametrize("size", [1, 64, 100_000])
+def test_capture_in_ubx(name: str, count: int, height: bool, size: int) -> None:
+    """A ZED-F9P, and a u-blox 7 that tells metres from the Earth's centre: from these gpsd has a height above the sea by
+    a model of its own, and we have none."""
+    data = data_of(name)
+    events = fed(*(data[at : at + size] for at in range(0, len(data), size)))
+    assert not [event for event in events if isinstance(event, DeviceError)]
+    ours = {str(event[TIME])[11:]: event for event in events if not isinstance(event, DeviceError)}
+    theirs = expected(name)
+    assert len({each["time"] for each in theirs}) == count
+    for their in theirs:
+        our = ours[their["time"][11:]]
+        assert our[TIME] == their["time"] and our[MODE] == f"{their['mode']}d"
+        assert float(our[LATITUDE]) == pytest.approx(their["lat"], abs=1e-7)
+        assert float(our[LONGITUDE]) == pytest.approx(their["lon"], abs=1e-7)
+        assert float(our[SPEED]) == pytest.approx(their["speed"], abs=0.001)
+        assert float(our[TRACK]) == pytest.approx(their["track"], abs=0.001)
+        assert our.get(ALTITUDE) == (pytest.approx(their["altMSL"], abs=0.001) if height else None)
+
+
+def test_capture_of_an_estimate_that_the_receiver_itself_does_not_trust() -> None:
+    """A Garmin whose reception goes: two dimensions of three satellites, then quality 6 with V and E, then nothing."""
+    found = {fix["time"][11:19]: fix for fix in fixes("garmin-10x.log") if "time" in fix}
+    assert [found[f"16:50:{second}"]["mode"] for second in ("08", "09", "10", "19")] == ["3d", "2d", "none", "none"]
+    assert "altitude" not in found["16:50:09"] and "latitude" not in found["16:50:10"]
 
 
 def test_capture_of_odd_cases_holds_no_false_fix() -> None:
