@@ -565,8 +565,8 @@ def test_capture(name: str, count: int) -> None:
 )
 @pytest.mark.parametrize("size", [1, 64, 100_000])
 def test_capture_in_ubx(name: str, count: int, height: bool, size: int) -> None:
-    """A ZED-F9P, and a u-blox 7 that tells metres from the Earth's centre: from these gpsd has a height above the sea by
-    a model of its own, and we have none."""
+    """A ZED-F9P, and a u-blox 7 that tells metres from the Earth's centre: from these gpsd has a height above the sea
+    by a model of its own, and we have none."""
     data = data_of(name)
     events = fed(*(data[at : at + size] for at in range(0, len(data), size)))
     assert not [event for event in events if isinstance(event, DeviceError)]
