@@ -7,15 +7,17 @@ A byte chooses the register, with bit 7 to write it, and goes on by itself:
     01    RRRRRRRR RRRRRRRF     resistance in 32768ths of the reference, and a fault
     07    fault status: above or below the thresholds, REFIN- high, REFIN- low, RTDIN- low, voltage
 
-    to it      80 93                  bias on, cleared (and 50 Hz: 81 with three wires 91)
-    to it      80 B3                  once; 52 ms at 60 Hz, 62.5 ms at 50 Hz
+    to it      80 83                  bias on, faults cleared, the other filter
+    to it      00 00                  from it   ?? 81: so it is (and all the other registers)
+    to it      80 A0                  once; 52 ms at 60 Hz, 62.5 ms at 50 Hz (and 1 as the last bit)
     to it      01 00 00               from it   ?? 40 00: half the reference
 
 Example (Pt100, reference 400 ohms): 2000 is 100 ohms and 0 °C; 2C53 is 138.51 ohms and 100 °C.
 
 The bias is on during a measurement only, so that the sensor does not heat itself; its filter wants ten time constants,
-10 ms.  There is no checksum: the configuration is read back with each measurement, and what is not as it was written is
-no chip, or one that lost its power.
+10 ms.  There is no checksum: the configuration is read back, and what is not as it was written is no chip, or one that
+lost its power.  It still holds the resistance of the time before, and nothing in it says so; so the two steps differ in
+the filter's bit, and a step that got lost is seen.
 """
 
 from __future__ import annotations
@@ -67,8 +69,10 @@ class MAX31865:
         self.base = (THREE if settings.wires == 3 else 0) | (FIFTY if settings.mains == 50 else 0)
 
     def measure(self) -> Talk[Sample]:
-        yield Transfer(bytes((WRITE, BIAS | CLEAR | self.base)))
+        first = BIAS | self.base ^ FIFTY
+        yield Transfer(bytes((WRITE, first | CLEAR)))
         yield Sleep(SETTLE)
+        check((yield Transfer(b"\x00", 9)), first)
         yield Transfer(bytes((WRITE, BIAS | ONCE | self.base)))
         yield Sleep(CONVERT)
         answer = yield Transfer(b"\x00", 9)
@@ -79,16 +83,21 @@ class MAX31865:
 
 def decode(answer: bytes, wanted: int) -> float:
     """What part of the reference it measured, from the eight registers; *wanted* is what the first must hold."""
+    check(answer, wanted)
+    code, faults = int.from_bytes(answer[2:4]), [words for bit, words in FAULTS.items() if answer[8] & bit]
+    if code & 1 or faults:
+        raise BadValue(", ".join(faults) or "a fault, of which it says no more")
+    return (code >> 1) / 32768
+
+
+def check(answer: bytes, wanted: int) -> None:
+    """Whether a chip is there, and is configured as it was told."""
     if len(answer) != 9:
         raise BadFrame(f"{len(answer)} bytes instead of 9")
     if len(set(answer[1:])) == 1:
         raise NoAnswer(f"no chip drives the line: {answer.hex(' ')}")
     if answer[1] != wanted:
         raise BadFrame(f"configuration {answer[1]:#04x} in place of {wanted:#04x}: no MAX31865, or it lost power")
-    code, faults = int.from_bytes(answer[2:4]), [words for bit, words in FAULTS.items() if answer[8] & bit]
-    if code & 1 or faults:
-        raise BadValue(", ".join(faults) or "a fault, of which it says no more")
-    return (code >> 1) / 32768
 
 
 def celsius(ratio: float) -> float:

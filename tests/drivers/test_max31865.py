@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from drivers.api import BadFrame, BadValue, NoAnswer, Sleep, Transfer
@@ -26,7 +28,8 @@ def answer(code: int, config: int = 0x81, faults: int = 0, fault: int = 0) -> by
 def test_codes_of_a_board_with_400_ohms(code: int, degrees: float) -> None:
     device = MAX31865(Settings(reference=400))
     script: list[Exchange] = [
-        *((Transfer(b"\x80\x83"), b""), (Sleep(SETTLE), b""), (Transfer(b"\x80\xa1"), b""), (Sleep(CONVERT), b"")),
+        *((Transfer(b"\x80\x82"), b""), (Sleep(SETTLE), b""), (Transfer(b"\x00", 9), answer(0x2222, config=0x80))),
+        *((Transfer(b"\x80\xa1"), b""), (Sleep(CONVERT), b"")),
         *((Transfer(b"\x00", 9), answer(code)), (Transfer(b"\x80\x01"), b"")),
     ]
     assert follow(device.measure(), script)[TEMPERATURE] == pytest.approx(degrees, abs=0.03)
@@ -40,6 +43,31 @@ def test_settings_reach_the_chip() -> None:
         Settings(nominal=0)
     with pytest.raises(ValueError, match="are ohms"):
         Settings(reference=float("nan"))
+
+
+class Loose(Emulator):
+    """Transfer number *lost* does not reach it."""
+
+    def __init__(self, lost: int) -> None:
+        super().__init__()
+        self.lost = lost
+
+    def transfer(self, write: bytes, read: int) -> bytes:
+        self.lost -= 1
+        return super().transfer(write, read) if self.lost else b"\xff" * read
+
+
+@pytest.mark.parametrize("mains", [50, 60])
+def test_the_reading_before_is_none_where_a_step_got_lost(mains: Any) -> None:
+    for lost in range(1, 5):
+        device, emulator = MAX31865(Settings(mains=mains)), Loose(0)
+        before = meet(device.measure(), emulator)
+        emulator.tick(100)
+        emulator.lost = lost
+        with pytest.raises((BadFrame, NoAnswer)):
+            meet(device.measure(), emulator)
+        emulator.lost = 5  # the bias stays on, for once
+        assert meet(device.measure(), emulator) != before
 
 
 def test_no_reading() -> None:
