@@ -5,6 +5,7 @@ Here is what both have in common: what may be wished for, which way is taken, an
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ Fed: TypeAlias = Callable[[tuple[Edge, ...]], object]
 Way: TypeAlias = Literal["auto", "gpiod", "rpi"]
 WAYS: tuple[Way, ...] = ("auto", "gpiod", "rpi")
 PREFIX = "gpio:"
+LOOK = 10.0  # seconds between two looks at lines whose levels nobody wants again and again
+SURE = 0.25  # seconds after which a change that was not told is not just on its way
 # The kernel's labels of the chips behind a Raspberry Pi's header: on these GPIO17 is line 17, whatever it is called.
 HEADERS = ("pinctrl-bcm2835", "pinctrl-bcm2711", "pinctrl-rp1")
 
@@ -63,27 +66,64 @@ class Lines:
         self.levels: dict[str, bool] = {}  # as told
         self.first: tuple[Edge, ...] = ()  # to be told before all others
         self.beat: IDelayedCall | None = None
+        self.doubt = set[str]()  # lines that are not as they were told, and did not change since
+        self.doubting: IDelayedCall | None = None
 
     def begin(self, levels: Mapping[str, bool]) -> None:
         """Tell *levels*, which the lines have now, in a later turn."""
         now = self.monotonic()
         self.first = tuple(Edge(name, level, now) for name, level in levels.items())
         self.reactor.callLater(0, self.tell, ())
-        if self.wish.every:
-            self.beat = self.reactor.callLater(self.wish.every, self.again)
+        self.beat = self.reactor.callLater(self.wish.every or LOOK, self.again)
 
     def again(self) -> None:
-        self.beat = self.reactor.callLater(self.wish.every, self.again)
+        """Look whether a change got lost, and tell what is sure."""
+        self.beat = self.reactor.callLater(self.wish.every or LOOK, self.again)
         self.take()
-        if self.open:  # else the chip turned out to be gone
-            now = self.monotonic()
-            self.wish.fed(tuple(Edge(name, level, now) for name, level in self.levels.items()))
+        told = self.levels
+        self.doubt = {name for name, level in self.look().items() if told.get(name, level) != level}
+        if self.doubt and self.doubting is None:
+            self.doubting = self.reactor.callLater(SURE, self.sure, set(self.doubt))
+        if self.wish.every:
+            self.repeat(name for name in self.levels if name not in self.doubt)
+
+    def repeat(self, names: Iterable[str]) -> None:
+        now = self.monotonic()
+        edges = tuple(Edge(name, self.levels[name], now) for name in names)
+        if edges and self.open:  # else the chip turned out to be gone
+            self.wish.fed(edges)
+
+    def look(self) -> dict[str, bool]:
+        """The levels of inputs, as far as they can be seen; of outputs only that the chip is there."""
+        try:
+            found = self.read() if self.open else {}
+        except Exception as error:  # each back end has exceptions of its own; many an output cannot be read
+            if isinstance(error, OSError) and error.errno == errno.ENODEV:
+                self.gone()
+            return {}
+        return found if self.wish.direction == "in" else {}
+
+    def sure(self, doubted: set[str]) -> None:
+        """Of lines that were in doubt, and told nothing since, a change got lost."""
+        self.doubting = None
+        self.take()
+        lost = {name: level for name, level in self.look().items() if name in self.doubt}
+        self.doubt.clear()
+        if lost:
+            self.levels.update(lost)
+            places = ", ".join(self.wish.lines[name] for name in lost)
+            self.wish.failed(BadFrame(f"{places}: a change of the line was not told"))
+        self.repeat(doubted if self.wish.every else lost)
 
     def missed(self, count: int) -> None:
         """So many changes came faster than they could be taken."""
         if count:
             self.dropped += count
             self.wish.failed(BadFrame(f"{count} changes of the line came faster than they could be taken"))
+
+    def read(self) -> dict[str, bool]:
+        """The levels that the lines have now, without those that bounce."""
+        raise NotImplementedError
 
     def take(self) -> None:
         """Tell what waits."""
@@ -94,6 +134,7 @@ class Lines:
         changed = []
         first, self.first = self.first, ()
         for edge in (*first, *edges):
+            self.doubt.discard(edge.line)
             if self.levels.get(edge.line) != edge.level:
                 self.levels[edge.line] = edge.level
                 changed.append(edge)
@@ -118,12 +159,19 @@ class Lines:
         """Raises NoAnswer when it cannot."""
         raise NotImplementedError
 
+    def gone(self) -> None:
+        """The chip was pulled out, or its driver taken away."""
+        if self.open:
+            self.close()
+            self.wish.lost(Failure(NoAnswer(f"{', '.join(self.wish.lines.values())}: the chip is gone")))
+
     def close(self) -> None:
         """Let go, once."""
         if self.open:
             self.open = False
-            if self.beat is not None and self.beat.active():
-                self.beat.cancel()
+            for later in self.beat, self.doubting:
+                if later is not None and later.active():
+                    later.cancel()
             self.release()
 
     def release(self) -> None:

@@ -243,12 +243,6 @@ class KernelLines(Lines):
                 places = ", ".join(self.wish.lines[each.names[at]] for at in wanted)
                 raise NoAnswer(f"{places}: {error.strerror or error}") from error
 
-    def gone(self) -> None:
-        """The chip was pulled out, or its driver taken away."""
-        if self.open:
-            self.close()
-            self.wish.lost(Failure(NoAnswer(f"{', '.join(self.wish.lines.values())}: the chip is gone")))
-
     def release(self) -> None:
         for each in self.requests:
             self.reactor.removeReader(each)

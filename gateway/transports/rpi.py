@@ -125,26 +125,36 @@ class PiLines(Lines):
             except Exception:  # "Failed to add edge detection", in words of each back end's own
                 self.deaf()
                 self.board.polled = True
-                self.poll = self.reactor.callLater(POLL, self.look)
-        self.seen = {name: bool(self.module.input(number)) for name, number in self.pins.items()}
+                self.poll = self.reactor.callLater(POLL, self.glance)
+        self.seen = self.read()
         self.begin(self.seen)
+
+    def read(self) -> dict[str, bool]:
+        return {
+            name: bool(self.module.input(number)) for name, number in self.pins.items() if name not in self.bouncing
+        }
 
     def seer(self, name: str, number: int) -> Callable[[int], None]:
         def saw(channel: int) -> None:
             """In the module's thread, so it only hands over: once for all edges that came before the reactor's turn."""
             if not self.open:
                 return
+            try:
+                level = bool(self.module.input(number))
+            except OSError:
+                self.reactor.callFromThread(self.gone)
+                return
             self.overrun += len(self.edges) == EDGES
-            self.edges.append(Edge(name, bool(self.module.input(number)), self.monotonic()))
+            self.edges.append(Edge(name, level, self.monotonic()))
             if not self.due:
                 self.due = True
                 self.reactor.callFromThread(self.take)
 
         return saw
 
-    def look(self) -> None:
+    def glance(self) -> None:
         """Without edges: see what changed."""
-        self.poll = self.reactor.callLater(POLL, self.look)
+        self.poll = self.reactor.callLater(POLL, self.glance)
         now = self.monotonic()
         for name, number in self.pins.items():
             if (level := bool(self.module.input(number))) != self.seen[name]:
@@ -175,7 +185,12 @@ class PiLines(Lines):
 
     def settled(self, name: str) -> None:
         at = self.bouncing.pop(name)[1]
-        self.tell([Edge(name, bool(self.module.input(self.pins[name])), at)])
+        try:
+            level = bool(self.module.input(self.pins[name]))
+        except OSError:
+            self.gone()
+        else:
+            self.tell([Edge(name, level, at)])
 
     def drive(self, levels: Mapping[str, bool]) -> None:
         pins = [self.pins[name] for name in levels]

@@ -17,7 +17,7 @@ from twisted.internet.task import Clock
 from drivers.api import Edge, NoAnswer, SetLines
 from gateway.reactor import Reactor as Real
 from gateway.transports import gpio, gpiochip
-from gateway.transports.gpio import Board, Lines, Wish
+from gateway.transports.gpio import LOOK, SURE, Board, Lines, Wish
 from gateway.transports.gpiochip import EVENT, GPIOChips
 from tests.gateway.transports.kernel import Kernel
 from tests.gateway.transports.turning import reactor, turn
@@ -185,6 +185,18 @@ def test_an_edge_before_the_first_turn_is_told_behind_the_level(world: World) ->
     world.open()
     world.edge(5, True, time.monotonic())
     assert [level for level, _ in world.heard()] == [False, True]
+
+
+def test_a_change_that_was_not_told_is_found_out(world: World) -> None:
+    failed = list[str]()
+    world.open(failed=lambda error: failed.append(str(error)))
+    assert [level for level, _ in world.heard()] == [False]
+    world.header.levels[5] = True
+    world.reactor.advance(LOOK)
+    assert world.heard() == [] and not failed
+    world.reactor.advance(SURE)
+    assert [level for level, _ in world.heard()] == [True]
+    assert failed == ["gpio:GPIO5: a change of the line was not told"]
 
 
 def test_levels_are_told_again_where_that_is_wished(world: World) -> None:
