@@ -132,8 +132,7 @@ class Buses:
 
     def folder(self, device: Device, word: str, emulator: SysfsEmulator) -> Transport:
         """True files, and the true transport."""
-        from gateway.transports.sysfs import Tree
-        from gateway.transports.tree import EmulatedFolder
+        from gateway.transports.tree import EmulatedFolder, EmulatedTree
 
         link = device.driver.link
         assert isinstance(link, Sysfs)
@@ -141,7 +140,8 @@ class Buses:
             self.temporary = tempfile.TemporaryDirectory(prefix="gateway-sys-")
         root = self.temporary.name
         self.folders[device.name] = EmulatedFolder(self.reactor, Path(root), link, word, emulator)
-        return cast(Transport, self.open.setdefault(("sysfs", 0), Tree(self.reactor, root)).at(link, word))
+        tree = self.open.setdefault(("sysfs", 0), EmulatedTree(self.reactor, root, self.folders))
+        return cast(Transport, tree.at(link, word))
 
     def watch(self, device: Device, appeared: Callable[[], None]) -> Callable[[], None]:
         """Have *appeared* called when *device* comes to sysfs, until the result is called."""

@@ -184,7 +184,8 @@ def scripted(faults: Path | None, config: Any) -> Callable[[Any, Any], None]:
 
     from gateway import mishaps
 
-    return partial(mishaps.play, script=mishaps.read(faults, [device.name for device in config.devices]))
+    links = {device.name: device.driver.link for device in config.devices}
+    return partial(mishaps.play, script=mishaps.read(faults, links))
 
 
 def do_demo(chosen: Any, install: Install) -> int:

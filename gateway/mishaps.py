@@ -9,16 +9,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
 
+from drivers.api import Link
 from gateway.client import GatewayError
 from gateway.notation import duration, nearest
-from gateway.transports.faults import KINDS
+from gateway.transports.faults import KINDS, check
 
 if TYPE_CHECKING:
     from gateway.app import Gateway
@@ -36,8 +37,8 @@ class Mishap:
     seconds: float | None = None
 
 
-def read(file: Path, devices: Collection[str]) -> list[Mishap]:
-    """What *file* says of *devices*.  Raises GatewayError with all mistakes."""
+def read(file: Path, devices: Mapping[str, Link]) -> list[Mishap]:
+    """What *file* says of *devices*, which are known by name.  Raises GatewayError with all mistakes."""
     try:
         lines = file.read_text("utf-8").splitlines()
     except (OSError, ValueError) as error:
@@ -55,7 +56,7 @@ def read(file: Path, devices: Collection[str]) -> list[Mishap]:
     return found
 
 
-def mishap(words: list[str], devices: Collection[str]) -> Mishap:
+def mishap(words: list[str], devices: Mapping[str, Link]) -> Mishap:
     if not 3 <= len(words) <= 4:
         raise ValueError("a line is WHEN DEVICE KIND [DURATION]: 10s attic nack 20s")
     at, device, kind, *lasts = words
@@ -63,6 +64,8 @@ def mishap(words: list[str], devices: Collection[str]) -> Mishap:
         raise ValueError(f"{device}: no such device{nearest(device, devices)}")
     if kind not in (*KINDS, OFF):
         raise ValueError(f"{kind!r} is none of {', '.join(KINDS)}, {OFF}")
+    if kind != OFF:
+        check(devices[device], kind)
     return Mishap(duration(at), device, kind, duration(lasts[0]) if lasts else None)
 
 

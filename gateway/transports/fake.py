@@ -5,11 +5,14 @@ As there, lines must be set up first, and edges are told to a callback that is g
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from drivers.api import GPIOEmulator
-from gateway.transports.emulated import ticking
+from gateway.transports.emulated import plugged_in, ticking
 
 
 class FakeGPIO:
@@ -41,6 +44,7 @@ class FakeGPIO:
     def setup(self, channels: Any, direction: int, pull_up_down: int = PUD_OFF, initial: int | None = None) -> None:
         if self.mode is None:
             raise RuntimeError("Please set pin numbering mode using GPIO.setmode(GPIO.BOARD) or GPIO.setmode(GPIO.BCM)")
+        self.must_be_there()
         for channel in numbers(channels):
             self.wire(channel)
             self.directions[channel] = direction
@@ -98,7 +102,11 @@ class FakeGPIO:
     def tick(self, seconds: float) -> None:
         if self.emulator is not None:
             self.emulator.tick(seconds)
-        self.look()
+        if plugged_in(self.emulator):
+            self.look()
+        else:
+            for channel, (_, callback) in list(self.callbacks.items()):
+                callback(channel)  # as who waits for a chip that goes is woken
 
     def look(self) -> None:
         """Tell the edges since the last look."""
@@ -106,7 +114,15 @@ class FakeGPIO:
             before, level = self.seen.get(channel), self.level(channel)
             self.seen[channel] = level
             if level != before and edge in (self.BOTH, self.RISING if level else self.FALLING):
-                callback(channel)
+                self.tell(channel, partial(callback, channel))
+
+    def tell(self, channel: int, callback: Callable[[], object]) -> None:
+        """An edge; what becomes of it may be a fault (``faults``)."""
+        edge = getattr(self.emulator, "edge", None)
+        if edge is not None and channel in self.names:
+            edge(self.names[channel], callback)
+        else:
+            callback()
 
     def level(self, channel: int) -> bool:
         if self.emulator is not None and channel in self.names:
@@ -119,7 +135,12 @@ class FakeGPIO:
         else:
             self.loose[channel] = level
 
+    def must_be_there(self) -> None:
+        if not plugged_in(self.emulator):
+            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+
     def must_be(self, channel: int, *directions: int) -> None:
+        self.must_be_there()
         if self.directions.get(channel) not in directions:
             raise RuntimeError("You must setup() the GPIO channel first")
 

@@ -7,14 +7,14 @@ the wire and of the plug; no emulator knows of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import inf
 from random import Random
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
-from drivers.api import GPIO, I2C, SPI, Emulates, Link, Modbus, NoAnswer, Serial, Sysfs
+from drivers.api import GPIO, SPI, Emulates, Link, NoAnswer, Sysfs
 
 LATE = 1.5  # seconds
 REMEMBERED = 64  # answers, of which the last is given again
@@ -23,19 +23,37 @@ KINDS = {
     "corrupt": "in each answer one bit is wrong, not always the same",
     "delay": f"answers come {LATE:g} s late",
     "nack": "nobody answers",
-    "stuck": "the line is held: all bits read 0, and all digits of a file; a level stays as it is",
+    "stuck": "the line is held: all bits read 0",
     "unplug": "pulled out; what is plugged in again has just been switched on",
     "wrong": "something else answers in its place",
     "stale": "each answer is the one before it again",
 }
-OF: dict[type[Link], tuple[str, ...]] = {
-    I2C: tuple(KINDS),
-    Serial: tuple(KINDS),
-    Modbus: tuple(KINDS),
-    SPI: ("corrupt", "stuck", "unplug", "wrong", "stale"),  # nobody acknowledges, and the clock is ours
-    GPIO: ("stuck",),
-    Sysfs: ("corrupt", "nack", "stuck", "unplug", "wrong", "stale"),  # late are only those who read, in a thread
+# What they are elsewhere, and why there are some that cannot be.
+SELECTED = {"drop": "every other transfer reaches no chip, and reads ones"}
+LINES = {
+    "drop": "every other change is not told",
+    "corrupt": "each change bounces: the level goes there, back and there",
+    "delay": f"the level comes {LATE:g} s late",
+    "stuck": "the level stays as it is",
+    "unplug": "the chip with the line is gone; what is plugged in again has just been switched on",
 }
+FILES = {
+    "drop": "half of the files are empty, others each time",
+    "corrupt": "in each file one bit is wrong, not always the same",
+    "delay": f"each call takes {LATE:g} s longer",
+    "nack": "the files are there, and cannot be read",
+    "stuck": "each digit is 0",
+    "unplug": "the files are gone; what is plugged in again has just been switched on",
+    "wrong": "there are the files of another device",
+    "stale": "the files stay as they are",
+}
+NOBODY = "nobody acknowledges on SPI; a chip that says nothing reads as ones, and that is `unplug`"
+ON_LINES = {
+    "nack": "nobody acknowledges on a line; a chip that is gone is `unplug`",
+    "wrong": "a line has but its level, and that tells nobody's identity",
+    "stale": "a level that is told again and again is one that does not change: `stuck`",
+}
+ON_OUTPUTS = dict.fromkeys(("drop", "corrupt", "delay"), "nobody listens to an output; it can be `stuck`")
 UNREADABLE = "\0"  # in place of a file's text: the kernel fails to read it
 
 
@@ -66,7 +84,7 @@ class Faulty:
     """The device that *make* makes, with one thing wrong at a time, or nothing.  The same on every run."""
 
     def __init__(self, clock: IReactorTime, link: Link, make: Callable[[], Emulates]) -> None:
-        self.clock, self.kinds, self.make = clock, OF[type(link)], make
+        self.clock, self.link, self.make = clock, link, make
         self.floats = isinstance(link, SPI)  # without a chip the line is pulled up, and nobody notices
         self.emulator: Any = make()
         self.stranger = Stranger()
@@ -75,15 +93,18 @@ class Faulty:
         self.last: dict[object, bytes] = {}
         self.held: dict[str, Any] = {}
         self.late: list[tuple[float, bytes]] = []
+        self.past: list[tuple[float, dict[str, bool]]] = []  # levels that are late
+        self.bouncing = ""
 
     def begin(self, kind: str, seconds: float = inf) -> None:
         """From now on *kind* is wrong, for so long.  "" ends what is.  ValueError for a kind that this link has not."""
-        if kind and kind not in self.kinds:
-            raise ValueError(f"{kind}: no such fault; there are {', '.join(self.kinds)}")
+        if kind:
+            check(self.link, kind)
         if kind == "unplug":
             self.emulator = self.make()
             self.last.clear()
         self.held = dict(self.inside("levels") or self.inside("files"))
+        self.past.clear()
         self.fault, self.until, self.count = kind, self.clock.seconds() + seconds, 0
 
     @property
@@ -112,9 +133,13 @@ class Faulty:
     # On a bus
 
     def transfer(self, write: bytes, read: int) -> bytes:
-        if self.floats and not self.plugged:
-            return b"\xff" * read
-        answer: bytes = self.there().transfer(write, read)
+        try:
+            there = self.there()
+        except NoAnswer:
+            if self.floats:
+                return b"\xff" * read
+            raise
+        answer: bytes = there.transfer(write, read)
         return self.spoilt((write, read), answer)
 
     # On a serial line
@@ -128,6 +153,8 @@ class Faulty:
         if not self.plugged:
             return b""  # without power no time goes by
         said: bytes = self.emulator.tick(seconds)
+        if self.kind == "delay" and isinstance(self.link, GPIO):
+            self.past.append((self.clock.seconds(), dict(self.inside("levels"))))
         if self.kind == "wrong":
             said = self.stranger.tick(seconds)
         due = b"".join(data for at, data in self.late if at <= self.clock.seconds())
@@ -176,7 +203,25 @@ class Faulty:
 
     @property
     def levels(self) -> dict[str, bool]:
-        return self.held if self.kind == "stuck" else self.inside("levels")
+        levels: dict[str, bool] = self.inside("levels")
+        if self.kind == "delay":
+            due = [levels for at, levels in self.past if at <= self.clock.seconds() - LATE]
+            return due[-1] if due else self.held
+        if self.bouncing:
+            return {**levels, self.bouncing: not levels[self.bouncing]}
+        return self.held if self.kind == "stuck" else levels
+
+    def edge(self, line: str, tell: Callable[[], object]) -> None:
+        """*line* changed, and *tell* has whoever listens look at it."""
+        self.count += 1
+        if self.kind == "drop" and self.count % 2 == 0:
+            return
+        tell()
+        if self.kind == "corrupt":
+            self.bouncing = line
+            tell()
+            self.bouncing = ""
+            tell()
 
     @property
     def files(self) -> dict[str, str]:
@@ -190,6 +235,8 @@ class Faulty:
                 return self.held
             case "nack":
                 return dict.fromkeys(files, UNREADABLE)
+            case "drop":
+                return Spoilt(files, lambda text: text * self.dice.randrange(2))
             case "stuck":
                 return Spoilt(files, zeroed)
             case "corrupt":
@@ -223,6 +270,32 @@ def zeroed(text: str) -> str:
     return re.sub("[1-9]", "0", text)
 
 
+def kinds(link: Link) -> dict[str, str]:
+    """What can go wrong on *link*, and what that means there."""
+    never = unfit(link)
+    texts = {**KINDS, **{SPI: SELECTED, GPIO: LINES, Sysfs: FILES}.get(type(link), {})}
+    return {kind: text for kind, text in texts.items() if kind not in never}
+
+
+def unfit(link: Link) -> Mapping[str, str]:
+    """What cannot, and why."""
+    match link:
+        case SPI():
+            return {"nack": NOBODY}
+        case GPIO(direction="out"):
+            return {**ON_LINES, **ON_OUTPUTS}
+        case GPIO():
+            return ON_LINES
+    return {}
+
+
+def check(link: Link, kind: str) -> None:
+    """ValueError, with what there is, where *kind* cannot go wrong on *link*."""
+    if kind not in (there := kinds(link)):
+        why = unfit(link).get(kind, "no such fault")
+        raise ValueError(f"{kind}: {why}; there are {', '.join(there)}")
+
+
 class Faults:
     """All emulated devices, by name."""
 
@@ -242,7 +315,7 @@ class Faults:
         return {name: faulty.kind for name, faulty in self.devices.items() if faulty.kind}
 
     def kinds(self, device: str) -> dict[str, str]:
-        return {kind: KINDS[kind] for kind in self.find(device).kinds}
+        return kinds(self.find(device).link)
 
     def begin(self, device: str, kind: str, seconds: float | None = None) -> None:
         self.find(device).begin(kind, inf if seconds is None else seconds)

@@ -6,17 +6,41 @@ The gateway reads and writes true files in it, with its own transport.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from drivers.api import Sysfs, SysfsEmulator
 from gateway.transports.emulated import ticking
 from gateway.transports.faults import UNREADABLE
+from gateway.transports.sysfs import Tree
 
 EVERY = 1.0  # seconds between two states of the files
+
+
+class EmulatedTree(Tree):
+    """The true transport, at *root*; a call for one of *folders* lasts as long as a fault has it (``faults``)."""
+
+    def __init__(self, reactor: Any, root: str, folders: Mapping[str, EmulatedFolder]) -> None:
+        super().__init__(reactor, root)
+        self.folders = folders
+
+    def enqueue(self, folder: str, about: str, call: Callable[[], bytes]) -> Deferred[bytes]:
+        here = [each.emulator for each in self.folders.values() if each.folder == Path(folder)]
+        delay = max((getattr(emulator, "delay", 0.0) for emulator in here), default=0.0)
+        return super().enqueue(folder, about, partial(lasting, delay, call) if delay else call)
+
+
+def lasting(seconds: float, call: Callable[[], bytes]) -> bytes:
+    """In the thread: as a reader whom the kernel keeps waiting."""
+    time.sleep(seconds)
+    return call()
 
 
 class EmulatedFolder:

@@ -10,11 +10,11 @@ from functools import cache
 from math import inf
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred, execute, succeed
-from twisted.internet.task import Clock
+from twisted.internet.defer import Deferred, execute
+from twisted.internet.task import Clock, deferLater
 
-from drivers import max31855, sht31
-from drivers.api import GPIO, I2C, SPI, Driver, Modbus, Operation, Quantity, Serial, Value
+from drivers import dht22, max31855, sht31
+from drivers.api import GPIO, I2C, SPI, Driver, Edge, Feeds, Modbus, Operation, Quantity, Sample, Serial, Value
 from drivers.codec.modbus_slave import Units
 from gateway import catalog
 from gateway.clock import Clock as Times
@@ -23,11 +23,11 @@ from gateway.hub import Card, Hub
 from gateway.plan import Plan
 from gateway.reading import Readings
 from gateway.ring import Ring
-from gateway.run import Connection, Direct, Fed, Open, direct, stream
+from gateway.run import Connection, Direct, Fed, Lost, Open, direct, stream
 from gateway.transports.emulated import EmulatedI2C, EmulatedSerial
 from gateway.transports.fake import FakeGPIO
-from gateway.transports.faults import Faulty
-from gateway.transports.gpio import Wish
+from gateway.transports.faults import LATE, Faulty
+from gateway.transports.gpio import LOOK, SURE, Wish
 from gateway.transports.modbus import ModbusLine
 from gateway.transports.rpi import RPi
 from gateway.transports.turns import pace
@@ -68,27 +68,56 @@ def way(row: Row, clock: Clock, faulty: Faulty, ring: Ring) -> Way:
             return Way(direct(spi.at(0), ring), [(select, direct(spi.at(1), Ring(clock.seconds)))])
         case GPIO():
             board = RPi(clock, clock.seconds, FakeGPIO(clock, emulator))
-            return Way(lambda fed, lost: succeed(lines(board, link, ring, fed, row.period)))
+            return Way(lambda fed, lost: execute(lines, board, row, ring, fed, lost))
         case _:
-            return Way(direct(Wire(clock, emulator), ring))
+            (room, _), thread = dht22.DRIVER, Thread(clock)
+            beside = direct(Folder(thread, room.emulator()), Ring(clock.seconds))
+            return Way(direct(Folder(thread, emulator), ring), [(room, beside)])
 
 
-def lines(board: RPi, link: GPIO, ring: Ring, fed: Fed, every: float) -> Connection:
-    specs = {name: f"gpio:{17 + at}" for at, name in enumerate(link.lines)}
-    initial = dict.fromkeys(specs, False) if link.direction == "out" else None
-    made = board.open(Wish(lines=specs, direction=link.direction, initial=initial, every=every, fed=fed))
+def lines(board: RPi, row: Row, ring: Ring, fed: Fed, lost: Lost) -> Connection:
+    """As ``Hardware.lines`` opens them."""
+    link, settings = row.link, row.settings()
+    assert isinstance(link, GPIO)
+    inward, specs = link.direction == "in", {name: f"gpio:{17 + at}" for at, name in enumerate(link.lines)}
+    made = board.open(
+        Wish(
+            lines=specs,
+            direction=link.direction,
+            initial=None if inward else dict.fromkeys(specs, False),
+            pull=getattr(settings, "pull", "none"),
+            debounce=getattr(settings, "debounce", 0.0),
+            every=row.period if inward else 0.0,
+            fed=fed,
+            failed=cast(Any, fed),
+            lost=lost,
+        )
+    )
     return Direct(made, ring, made.close)
 
 
-class Wire:
-    """A way without a bus: what a folder of the kernel has, or a chip that is selected by a line of its own."""
+@dataclass
+class Thread:
+    """The one that reads what the kernel shows, one call after the other."""
 
-    def __init__(self, clock: Clock, emulator: Any) -> None:
-        self.clock, self.emulator, self.ticked = clock, emulator, clock.seconds()
+    clock: Clock
+    free: float = 0.0
+
+
+class Folder:
+    """A folder of the kernel."""
+
+    def __init__(self, thread: Thread, emulator: Any) -> None:
+        self.thread, self.clock, self.emulator = thread, thread.clock, emulator
+        self.ticked = self.clock.seconds()
 
     def perform(self, operation: Operation) -> Deferred[bytes]:
-        seconds, self.ticked = self.clock.seconds() - self.ticked, self.clock.seconds()
+        now, thread = self.clock.seconds(), self.thread
+        seconds, self.ticked = now - self.ticked, now
         self.emulator.tick(seconds)
+        thread.free = max(thread.free, now) + getattr(self.emulator, "delay", 0.0)
+        if thread.free > now:
+            return deferLater(self.clock, thread.free - now, answer, operation, self.emulator)
         return execute(answer, operation, self.emulator)
 
 
@@ -121,6 +150,9 @@ class Bench:
         for at, (each, open) in enumerate(found.neighbours):
             self.add(f"near{at}", each, open, Ring(self.clock.seconds))
         self.it = self.devices["it"]
+        self.last = list[float]()  # when it last said something
+        self.false = 0.0  # seconds since then for which its line was something else
+        self.wrong = 0.0  # the most
 
     def add(self, name: str, row: Row, open: Open, ring: Ring) -> None:
         card = Card(name=name, label=name, driver=row.name, title=row.title, documentation="", where="here",
@@ -135,6 +167,28 @@ class Bench:
         end = self.clock.seconds() + seconds
         while (left := end - self.clock.seconds()) > 1e-9:
             self.clock.advance(min(STEP, left))
+            self.compare()
+
+    def compare(self) -> None:
+        """What an input was last told to be with what it is."""
+        says = self.says() if isinstance(self.row.link, GPIO) else None
+        told = self.told["it"].times()[-1:]
+        if says is None or told != self.last:
+            self.last, self.false = told, 0.0
+        elif says != self.is_so():
+            self.false += STEP
+            self.wrong = max(self.wrong, self.false)
+
+    def says(self) -> Value | None:
+        """The flag that tells the level of its line; None while it is lost, or has none."""
+        flags = [said[-1][1] for quantity, said in self.told["it"].values.items() if quantity.kind == "flag"]
+        return flags[0] if flags and self.it.connection is not None else None
+
+    def is_so(self) -> Value:
+        """What a device that begins to look now would say."""
+        edges = tuple(Edge(line, level, 0.0) for line, level in self.faulty.emulator.levels.items())
+        (sample,) = cast(Feeds, self.row.device(self.row.settings())).feed(edges)
+        return next(value for quantity, value in cast(Sample, sample).items() if quantity.kind == "flag")
 
     def errors(self, name: str = "it") -> dict[str, int]:
         return {kind: tally.count for (who, kind), tally in self.hub.errors.items() if who == name}
@@ -151,7 +205,8 @@ LONG = 60.0  # seconds that nobody answers: a pause between attempts that only g
 
 def lasts(row: Row, kind: str = "") -> float:
     """Seconds that a fault lasts: so long that the device counts as lost, and is tried again."""
-    return max(4.4 * row.period, SILENCE + 2, LONG if kind in ("nack", "unplug") else 0)
+    long = kind in ("nack", "unplug") or (kind == "drop" and isinstance(row.link, GPIO))
+    return max(4.4 * row.period, SILENCE + 2, LONG if long else 0)
 
 
 def back(row: Row) -> float:
@@ -179,12 +234,19 @@ def true(row: Row, quantity: Quantity, value: Value) -> bool:
     return bool(min(seen) - step <= value <= max(seen) + step)
 
 
+def bound(kind: str) -> float:
+    """Seconds for which a line may be told to be what it is not; at one look it may happen to be so."""
+    return {"drop": 2 * LOOK + SURE, "delay": LATE, "stuck": inf}.get(kind, 0) + 2 * STEP
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of a fault: readings that were false, seconds from its end to the next reading, errors by cause;
-    of each neighbour its errors, and the longest gap between its readings in periods."""
+    """What came of a fault: readings that were false, seconds for which a line was told to be what it is not, seconds
+    from the fault's end to the next reading, errors by cause; of each neighbour its errors, and the longest gap between
+    its readings in periods."""
 
     false: list[tuple[str, float, Value]]
+    wrong: float
     back: float
     errors: dict[str, int]
     neighbours: list[tuple[dict[str, int], float]]
@@ -211,6 +273,7 @@ def tried(row: Row, kind: str) -> Trial:
             for at, value in values
             if not true(row, quantity, value)
         ],
+        wrong=bench.wrong,
         back=after[0] - ended if after else inf,
         errors=bench.errors(),
         neighbours=[

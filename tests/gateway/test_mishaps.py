@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
-from drivers import sht31
+from drivers import relay, sht31
 from gateway import mishaps
 from gateway.client import GatewayError
 from gateway.mishaps import Mishap, play, read
 from gateway.transports.faults import Faults
 
-DEVICES = ("attic", "street", "office")
+DEVICES = {**dict.fromkeys(("attic", "street", "office"), sht31.DRIVER.link), "pump": relay.DRIVER.link}
 
 
 def written(folder: Path, text: str) -> Path:
@@ -35,13 +35,15 @@ def test_the_example_can_be_read(tmp_path: Path) -> None:
 
 def test_all_mistakes_are_told_with_their_lines(tmp_path: Path) -> None:
     file = written(
-        tmp_path, "10s attic nack\n\nsoon attic nack\n10s attik nack\n10s attic fire\n10s attic\n1s attic nack x\n"
+        tmp_path,
+        "10s attic nack\n\nsoon attic nack\n10s attik nack\n10s attic fire\n10s attic\n1s attic nack x\n1s pump nack\n",
     )
     with pytest.raises(GatewayError) as refused:
         read(file, DEVICES)
     told = str(refused.value).splitlines()
-    assert [line.removeprefix(f"{file}:")[:2] for line in told] == ["3:", "4:", "5:", "6:", "7:"]
+    assert [line.removeprefix(f"{file}:")[:2] for line in told] == ["3:", "4:", "5:", "6:", "7:", "8:"]
     assert "did you mean `attic`?" in told[1] and "'fire' is none of drop, " in told[2]
+    assert "nobody acknowledges on a line" in told[5]
     with pytest.raises(GatewayError, match="No such file"):
         read(tmp_path / "none", DEVICES)
 

@@ -11,8 +11,9 @@ from drivers.api import GPIO, I2C, SPI, Modbus, NoAnswer, Serial, Sysfs, Transfe
 from drivers.codec.crc import crc16_modbus
 from drivers.codec.modbus import sealed
 from drivers.codec.modbus_slave import Slave, Units
+from gateway import catalog
 from gateway.transports.emulated import EmulatedI2C, EmulatedSerial
-from gateway.transports.faults import KINDS, LATE, OF, UNREADABLE, Faulty
+from gateway.transports.faults import KINDS, LATE, UNREADABLE, Faulty, kinds, unfit
 from tests.gateway.transports.turning import Ear
 
 
@@ -53,9 +54,12 @@ def test_without_a_fault_it_is_the_device_itself() -> None:
 
 
 def test_every_link_has_known_faults_and_no_others() -> None:
-    assert all(set(kinds) <= set(KINDS) for kinds in OF.values())
-    with pytest.raises(ValueError, match="there are stuck"):
+    for row in catalog.shipped().values():
+        assert sorted((*kinds(row.link), *unfit(row.link))) == sorted(KINDS), row.name
+    with pytest.raises(ValueError, match="corrupt: nobody listens to an output; .*; there are stuck, unplug$"):
         Faulty(Clock(), relay.DRIVER.link, relay.DRIVER.emulator).begin("corrupt")
+    with pytest.raises(ValueError, match="nack: nobody acknowledges on SPI; .*`unplug`; there are drop, "):
+        Faulty(Clock(), SPI(0, 1_000_000), sht31.DRIVER.emulator).begin("nack")
     with pytest.raises(ValueError, match="drop, corrupt"):
         talker()[1].begin("fire")
 
@@ -149,6 +153,8 @@ def test_where_nobody_acknowledges_a_chip_that_is_gone_reads_ones() -> None:
     faulty = Faulty(Clock(), SPI(0, 1_000_000), sht31.DRIVER.emulator)
     faulty.begin("unplug")
     assert faulty.transfer(b"\x01", 3) == b"\xff\xff\xff"
+    faulty.begin("drop")
+    assert [faulty.transfer(bytes.fromhex("2400"), 6) == b"\xff" * 6 for _ in range(4)] == [True, False, True, False]
 
 
 def test_a_bus_delivers_late() -> None:
@@ -195,7 +201,7 @@ def test_frames_of_a_modbus_unit_come_to_harm_on_the_line_and_those_of_others_do
     whole = sealed(1, bytes.fromhex("03 02 0007"))
     assert asked(1) == whole and asked(2) == sealed(2, bytes.fromhex("03 02 0007"))
     seen = {}
-    for kind in OF[Modbus]:
+    for kind in kinds(Modbus()):
         faulty.begin(kind)
         seen[kind] = asked(1)
         assert asked(2) == sealed(2, bytes.fromhex("03 02 0007")), kind
@@ -241,6 +247,8 @@ def test_a_folder_s_files_are_spoilt_and_what_is_written_reaches_the_device() ->
     assert faulty.files.keys() == {"uevent"}
     faulty.begin("stuck")
     assert faulty.files == {"temp": "0000\n", "enable": "0\n"}
+    faulty.begin("drop")
+    assert {faulty.files["temp"] for _ in range(50)} == {"", "2150\n"}
     faulty.begin("corrupt")
     for _ in range(50):
         pairs = zip("2150\n", faulty.files["temp"], strict=True)
@@ -258,3 +266,44 @@ def test_a_level_that_is_stuck_stays() -> None:
     assert faulty.levels == {"line": False}
     faulty.begin("")
     assert faulty.levels == {"line": True}
+
+
+class Flicker:
+    """A line that changes each tick."""
+
+    def __init__(self) -> None:
+        self.levels = {"line": False}
+
+    def tick(self, seconds: float) -> bytes:
+        self.levels["line"] = not self.levels["line"]
+        return b""
+
+
+def test_a_level_that_is_late_is_the_one_from_before() -> None:
+    clock = Clock()
+    faulty, seen = Faulty(clock, GPIO("in"), Flicker), list[bool]()
+    faulty.begin("delay")
+    for _ in range(8):
+        clock.advance(LATE / 2)
+        faulty.tick(LATE / 2)
+        seen.append(faulty.levels["line"])
+    assert seen == [False, False, True, False, True, False, True, False]
+    faulty.begin("")
+    assert faulty.levels is faulty.emulator.levels
+
+
+def test_changes_of_a_line_are_lost_or_bounce() -> None:
+    faulty, seen = Faulty(Clock(), GPIO("in"), Flicker), list[bool]()
+
+    def told() -> list[bool]:
+        seen.clear()
+        for _ in range(4):
+            faulty.tick(0.1)
+            faulty.edge("line", lambda: seen.append(faulty.levels["line"]))
+        return seen
+
+    assert told() == [True, False, True, False]
+    faulty.begin("drop")
+    assert told() == [True, True]
+    faulty.begin("corrupt")
+    assert told() == [True, False, True, False, True, False, True, False, True, False, True, False]

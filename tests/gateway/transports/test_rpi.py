@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,7 @@ from drivers.api import Edge, NoAnswer, SetLines
 from gateway.transports import rpi
 from gateway.transports.emulated import TICK, Ticker
 from gateway.transports.fake import FakeGPIO
-from gateway.transports.gpio import Lines, Wish
+from gateway.transports.gpio import LOOK, SURE, Lines, Wish
 from gateway.transports.rpi import POLL, RPi, pin
 
 
@@ -87,7 +88,7 @@ def test_edges_of_one_turn_come_together_and_are_bounded() -> None:
     thread = threading.Thread(target=wiggle)
     thread.start()
     thread.join()
-    assert len(world.clock.getDelayedCalls()) == 1
+    assert len(world.clock.getDelayedCalls()) == 2  # and the next look
     assert len(world.heard()) == rpi.EDGES and lines.dropped == rpi.EDGES
     assert failed == [f"{rpi.EDGES} changes of the line came faster than they could be taken"]
 
@@ -245,6 +246,87 @@ def test_levels_are_told_again_where_that_is_wished() -> None:
     assert world.heard() == [(False, 10.0)]
     lines.close()
     assert not world.clock.getDelayedCalls()
+
+
+def silently(world: World, level: bool) -> None:
+    """The line changes, and nobody is told."""
+    world.fake.loose[17] = world.fake.seen[17] = level
+
+
+@pytest.mark.parametrize("every", [0.0, 4.0])
+def test_a_change_that_was_not_told_is_found_out_and_counted(every: float) -> None:
+    world, failed = World(), list[str]()
+    lines = world.open(every=every, failed=lambda error: failed.append(f"{type(error).__name__}: {error}"))
+    assert world.heard() == [(False, 0.0)]
+    silently(world, True)
+    world.clock.advance(every or LOOK)
+    assert world.heard() == [] and not failed  # perhaps it is on its way
+    world.clock.advance(SURE)
+    assert world.heard() == [(True, (every or LOOK) + SURE)]
+    assert failed == ["BadFrame: gpio:GPIO17: a change of the line was not told"]
+    world.clock.advance(2 * LOOK)
+    assert {level for level, _ in world.heard()} <= {True} and len(failed) == 1
+    silently(world, False)
+    world.clock.pump([every or LOOK, 0.0])
+    lines.close()
+    assert not world.clock.getDelayedCalls()
+
+
+def test_a_change_that_was_on_its_way_is_not_lost() -> None:
+    world, failed = World(), list[object]()
+    world.open(every=10.0, failed=failed.append)
+    world.heard()
+    silently(world, True)
+    world.clock.advance(10)
+    world.fake.seen[17] = False
+    world.fake.look()
+    assert world.heard() == [(True, 10.0)]
+    world.clock.advance(SURE)
+    assert world.heard() == [(True, 10.0 + SURE)] and not failed  # what the look did not repeat
+
+
+def test_a_line_that_bounces_is_not_looked_at() -> None:
+    world, failed = World(), list[object]()
+    world.open(debounce=9.0, failed=failed.append)
+    world.heard()
+    for _ in range(5):
+        world.clock.advance(3)
+        world.fake.drive(17, not world.fake.level(17))
+    assert world.heard() == [] and not failed
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "bus"), RuntimeError("not set up")])
+def test_what_cannot_be_read_is_no_news(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, lost = World(), list[object]()
+
+    def broken(channel: int) -> int:
+        raise error
+
+    lines = world.open("out", initial={"line": False}, lost=lost.append)
+    monkeypatch.setattr(world.fake, "input", broken)
+    world.heard()
+    world.clock.advance(LOOK)
+    assert lines.open and not lost and world.heard() == []
+
+
+class Plugged(button.Emulator):
+    plugged = True
+
+
+@pytest.mark.parametrize(("direction", "after"), [("in", TICK), ("out", LOOK)])
+def test_an_emulated_chip_that_is_unplugged_is_gone(direction: Any, after: float) -> None:
+    clock, emulator, lost = Threads(), Plugged(), list[Any]()
+    board = RPi(clock, clock.seconds, FakeGPIO(clock, emulator))
+    wish = Wish(lines={"line": "gpio:17"}, direction=direction, debounce=0.03, lost=lost.append)
+    lines = board.open(wish)
+    clock.pump([TICK] * 45)
+    emulator.plugged = False
+    clock.pump([TICK] * round(after / TICK + 1))
+    assert not lines.open and [str(reason.value) for reason in lost] == ["gpio:17: the chip is gone"]
+    with pytest.raises(NoAnswer, match="No such device"):
+        board.open(wish)
+    emulator.plugged = True
+    assert board.open(wish).open
 
 
 def test_an_edge_before_the_first_turn_is_told_behind_the_level() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,9 @@ from drivers.api import BadFrame, DeviceError, NoAnswer, Operation, Read, Sysfs,
 from drivers.ds18b20 import DRIVER as DS18B20
 from gateway.reactor import Reactor
 from gateway.transports import sysfs
-from gateway.transports.faults import Faulty
+from gateway.transports.faults import LATE, Faulty
 from gateway.transports.sysfs import Tree
-from gateway.transports.tree import EmulatedFolder
+from gateway.transports.tree import EmulatedFolder, EmulatedTree
 from tests.gateway.transports.turning import reactor, rest, turn
 
 __all__ = ["reactor"]
@@ -271,6 +272,23 @@ def test_an_emulated_device_is_true_files(world: World) -> None:
     assert world.told(Read("w1_slave")).endswith(b"\n")
     folder.close()
     assert not (world.root / "bus/w1/devices/28-1").exists() and not clock.getDelayedCalls()
+
+
+def test_a_call_lasts_as_long_as_a_fault_has_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, folders, slept = Clock(), dict[str, EmulatedFolder](), list[float]()
+    monkeypatch.setattr(time, "sleep", slept.append)
+    world.tree = EmulatedTree(world.reactor, str(world.root), folders)
+    faulty: list[Any] = [Faulty(clock, DS18B20.link, DS18B20.emulator) for _ in range(2)]
+    assert isinstance(DS18B20.link, Sysfs)
+    for word, emulator in zip(("28-1", "28-2"), faulty, strict=True):
+        folders[word] = EmulatedFolder(clock, world.root, DS18B20.link, word, emulator)
+    faulty[0].begin("delay")
+    assert world.told(Read("w1_slave"), "28-2").endswith(b"\n") and slept == []
+    assert world.told(Read("w1_slave"), "28-1").endswith(b"\n") and slept == [LATE]
+    faulty[0].begin("")
+    assert world.told(Read("w1_slave"), "28-1").endswith(b"\n") and slept == [LATE]
+    for folder in folders.values():
+        folder.close()
 
 
 def test_emulated_devices_of_one_kind_have_numbers(world: World) -> None:
