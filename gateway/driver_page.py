@@ -137,7 +137,7 @@ def configuration(row: Driver[Any]) -> Iterator[str]:
         else:
             default = field.default if field.default_factory is MISSING else field.default_factory()
             yield f"# {field.name} = {toml(default)}"
-    if any(quantity.writable for quantity in row.quantities):
+    if any(quantity.writable and quantity.kind == "flag" for quantity in row.quantities):
         yield '# start = "off", loss = "off", stop = "off": each of off, on, last, hands-off, on a line of its own'
 
 

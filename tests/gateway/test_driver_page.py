@@ -17,6 +17,11 @@ from gateway.driver_page import configuration, listed, markdown, page, write
 LIST = Path(__file__).parents[2] / "docs" / "devices.md"
 
 
+def test_rules_are_offered_to_what_can_be_switched() -> None:
+    told = {name: "# start = " in "\n".join(configuration(catalog.find(name))) for name in ("modbusrelay8", "s8")}
+    assert told == {"modbusrelay8": True, "s8": False}, "an S8 is set, but `start` is none of its keys"
+
+
 @pytest.mark.parametrize("row", catalog.shipped().values(), ids=lambda row: row.name)
 def test_the_configuration_can_be_pasted(row: Driver[Any]) -> None:
     text = "\n".join(configuration(row)).replace("/by-id/...", "/by-id/usb-x").replace(" = ...", " = 1")
