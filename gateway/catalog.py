@@ -89,6 +89,7 @@ NAMES: Mapping[str, str] = {
     "mhz19": "drivers.mhz19",
     "mlx90614": "drivers.mlx90614",
     "modbusrelay8": "drivers.tables",
+    "modbusrelay8d": "drivers.tables",
     "mpu6050": "drivers.mpu6050",
     "ms5607": "drivers.ms5611",
     "ms5611": "drivers.ms5611",

@@ -2,7 +2,8 @@
 
 Those that a vector shows come from there, others from the middle of their range, unless ``[emulator.start]`` says
 otherwise.  What is measured sways by 2 % within its limits, what is counted goes up, and what is set, or is a whole
-number by which a device says what it is or what it does, stays.
+number by which a device says what it is or what it does, stays.  Of a device that has flags only they turn, each in its
+own time.
 """
 
 from __future__ import annotations
@@ -50,6 +51,13 @@ def begins(field: Field, base: bytes | None, start: Mapping[str, Any]) -> Value:
     return int(value) if quantity.kind == "int" else value
 
 
+def sways(field: Field, value: Value) -> bool:
+    """Whether what *field* shows changes by itself, from *value* on."""
+    assert field.quantity
+    code = field.quantity.kind == "int" and not field.quantity.name.startswith(COUNTED)
+    return not (field.writable or code or field.words is not None or isinstance(value, str | bool))
+
+
 class Swaying:
     """What all fields with a place show, as time goes by.  *bases* are the bytes of vectors, by field."""
 
@@ -57,18 +65,18 @@ class Swaying:
         self.fields = tuple(field for field in layout.read if field.quantity)
         self.start = {field: begins(field, bases.get(field), start) for field in self.fields}
         self.age = 0.0
+        self.sways = tuple(field for field, value in self.start.items() if sways(field, value))
+        flags = (field for field, value in self.start.items() if isinstance(value, bool) and not field.writable)
+        self.turns = () if self.sways else tuple(flags)  # or nothing of the device would ever move
 
     def shown(self, first: bool = False) -> list[tuple[Field, Value]]:
         """What changes by itself, and at *first* all else, too."""
-        shown: list[tuple[Field, Value]] = []
-        for field, value in self.start.items():
-            assert field.quantity
-            still = field.quantity.kind == "int" and not field.quantity.name.startswith(COUNTED)
-            if not (field.writable or still or field.words is not None or isinstance(value, str | bool)):
-                shown.append((field, self.moved(field, value)))
-            elif first:
-                shown.append((field, value))
-        return shown
+        still = {field: value for field, value in self.start.items() if first}
+        moved = {field: self.moved(field, float(self.start[field])) for field in self.sways}
+        turned = {
+            field: bool(self.start[field]) ^ bool(self.age // (60 * at) % 2) for at, field in enumerate(self.turns, 1)
+        }
+        return list((still | moved | turned).items())
 
     def moved(self, field: Field, value: float) -> float:
         assert field.quantity
