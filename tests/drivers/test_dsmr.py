@@ -111,6 +111,12 @@ def test_version_2_2_of_seven_bits_read_as_eight() -> None:
     assert even != spoilt and [type(event) for event in events(spoilt, name="dsmr3")] == [BadFrame]
 
 
+@pytest.mark.parametrize("spoilt", [b"\x00", b"\x1b", b"\x7f"])
+def test_version_2_2_a_byte_of_wrong_parity_costs_the_telegram(spoilt: bytes) -> None:
+    (error,) = events(V2.replace(b"96.1.1(00", b"96.1.1(0" + spoilt), name="dsmr3")
+    assert isinstance(error, BadFrame) and "parity" in str(error)
+
+
 def test_version_3() -> None:
     telegram = (
         V2.replace(b"0001.01*kW", b"001.19*kW")

@@ -142,6 +142,15 @@ def test_a_speed_that_the_port_does_not_have_is_refused(line: Line, monkeypatch:
     assert line.connect()  # and the port was left free
 
 
+@pytest.mark.parametrize(("parity", "checked"), [("N", False), ("E", True), ("O", True)])
+def test_a_byte_of_wrong_parity_does_not_pass(line: Line, parity: Any, checked: bool) -> None:
+    line.endpoint.line = Serial(12345, parity, bits=7)
+    port = cast(Any, line.connect().transport).fileno()
+    assert bool(termios.tcgetattr(port)[0] & termios.INPCK) is checked
+    assert not termios.tcgetattr(port)[0] & (termios.IGNPAR | termios.PARMRK)  # a nought comes in its place
+    assert serial.speed(port) == 12345
+
+
 def test_an_unplugged_port_is_told_from_one_that_we_closed(line: Line) -> None:
     ear = line.connect()
     cast(Any, ear.transport).loseConnection()
