@@ -53,7 +53,8 @@ class Settings:
     active: Literal["high", "low"] = "high"
 
     def __post_init__(self) -> None:
-        FREQUENCY.check(self.frequency)
+        if not FREQUENCY.low <= self.frequency <= FREQUENCY.high:
+            raise ValueError(f"frequency {self.frequency:g} not in 1..1000000 Hz")
         if not 0 <= self.channel < 64:
             raise ValueError(f"channel {self.channel} not in 0..63")
 

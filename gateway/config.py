@@ -141,7 +141,7 @@ def drivers_folder(path: Path) -> Path | None:
     None when it says nothing, and of a file with mistakes: these are for ``load`` to tell."""
     try:
         return Path(notation.path(tomllib.loads(path.read_text("utf-8-sig"))["gateway"]["drivers"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -149,7 +149,7 @@ def python_drivers(path: Path) -> bool:
     """Whether the file at *path* lets drivers in Python run; to be known before ``load``, as ``drivers_folder``."""
     try:
         return tomllib.loads(path.read_text("utf-8-sig"))["gateway"]["python_drivers"] is True
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
 
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-AMOUNT = re.compile(r"(\d+(?:\.\d+)?) ?([A-Za-z]+)")
+AMOUNT = re.compile(r"(\d{1,15}(?:\.\d{1,15})?) ?([A-Za-z]+)")
 DEVICE = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 HOST = re.compile(rf"{LABEL}(\.{LABEL})*")

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from gateway.notation import nearest
 from gateway.toml_lines import KeyPath, Lines
 
+HUGE = "is beyond the numbers of 64 bits"
 T = TypeVar("T")
 D = TypeVar("D")
 
@@ -57,6 +58,8 @@ class Page:
             raise ConfigError((Problem(file, 0, "", "not TOML that can be read: nested too deep"),)) from None
         except ValueError as error:
             raise ConfigError(self.broken(text, str(error))) from None
+        if huge := [Problem(file, self.lines.of(path), dotted(path), HUGE) for path in beyond((), raw)]:
+            raise ConfigError(tuple(huge))
         self.table = Table(self, (), raw)
 
     def broken(self, text: str, error: str) -> tuple[Problem, ...]:
@@ -166,6 +169,15 @@ def shared(uses: Iterable[tuple[Table, str, object]]) -> Iterator[tuple[Table, s
             yield table, key, f"already used by {dotted(other.path)} (line {other.line(where)})"
         else:
             first[thing] = table, key
+
+
+def beyond(path: KeyPath, value: Any) -> Iterator[KeyPath]:
+    """Where in *value* there are whole numbers that no computer's word holds: TOML does not have such, Python does."""
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from beyond((*path, str(key)), inner)
+    elif isinstance(value, int) and not -(1 << 63) <= value < 1 << 64:
+        yield path
 
 
 def parents(path: KeyPath) -> list[KeyPath]:

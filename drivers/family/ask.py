@@ -104,8 +104,7 @@ def driver(name: str, table: Table) -> Driver[Settings]:
     answers = {vector["ask"]: vector["answer"] for vector in reversed(shown) if not vector["error"]}
     emulator = partial(Emulator, dialect, answers)
     if not problems:
-        device = emulator()
-        problems += mute(make().measure, lambda wanted: heard(device, wanted))
+        problems += mute(make().measure, emulator, heard)
     if problems:
         raise BadTable(problems)
     return Driver(

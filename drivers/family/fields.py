@@ -172,6 +172,9 @@ def overlay(layout: Layout, said: Table, where: str, problems: Problems) -> None
             problems.append((f"{where}.{name}", f"is no quantity of this table{nearest(name, names)}"))
             continue
         try:
-            names[name].check(value)
+            field = layout.by_quantity[names[name]]
+            checked = names[name].check(value)
+            if field.coding:
+                field.raw(checked, bytes(field.coding.size))
         except BadValue as error:
             problems.append((f"{where}.{name}", str(error)))

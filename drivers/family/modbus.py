@@ -105,7 +105,7 @@ def driver(name: str, table: Table) -> Driver[Settings]:
         bases = {**proved(make(), vector, f"vector.{at}", problems), **bases}
     emulator = partial(Emulator, layout, make().requests, init, bases, start)
     if not problems:
-        problems += mute(make().measure, partial(answered, emulator()))
+        problems += mute(make().measure, emulator, answered)
     if problems:
         raise BadTable(problems)
     return Driver(
@@ -205,7 +205,11 @@ def set_right(unit: Unit, vector: Mapping[str, Any], where: str, problems: Probl
             sent.append(pdu(wanted))
             return bytes(2 * wanted.count)
 
-        talked(unit.write(names[name], value), answer)
+        try:
+            talked(unit.write(names[name], value), answer)
+        except DeviceError as error:
+            problems.append((f"{where}.set.{name}", str(error)))
+            continue
         frame = sealed(wanted[0] if wanted else 1, sent[-1])
         if frame != wanted:
             problems.append((f"{where}.ask", f"setting {name} sends {frame.hex(' ')}"))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from math import isclose
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from drivers.api import Ask, BadFrame, DeviceError, NoAnswer, Operation, Quantity, R, Sample, Sleep, Talk, Value
 from drivers.family import Problems, nearest
 from drivers.family.layout import Field
 
+E = TypeVar("E")
 Mark: TypeAlias = tuple[int, int, str]  # the first byte, how many, and what to say of them
 ROW = 16  # bytes in a row of a drawing
 ERRORS = ("", "BadFrame", "BadValue", "NoAnswer", "WrongDevice")
@@ -20,7 +22,7 @@ def hexed(text: Any, where: str, problems: Problems) -> bytes:
     try:
         words = text.replace(",", " ").split()
         return bytes.fromhex("".join(word[2:].zfill(2) if word[:2] == "0x" != word else word for word in words))
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, TypeError):
         problems.append((where, f'{text!r} are no bytes in hexadecimal, such as "01 04 43 66"'))
         return b""
 
@@ -112,10 +114,12 @@ def talked(talk: Talk[R], answer: Callable[[Operation], bytes]) -> R:
         return result
 
 
-def mute(talk: Callable[[], Talk[Sample]], answer: Callable[[Operation], bytes]) -> Problems:
-    """What the driver does not understand of its own emulator."""
+def mute(
+    talk: Callable[[], Talk[Sample]], emulator: Callable[[], E], answer: Callable[[E, Operation], bytes]
+) -> Problems:
+    """What the driver does not understand of its own emulator, or what that cannot show."""
     try:
-        talked(talk(), answer)
+        talked(talk(), partial(answer, emulator()))
     except (BadFrame, NoAnswer, DeviceError) as error:
         return [("emulator", f"{type(error).__name__}: {error}")]
     return []

@@ -15,6 +15,7 @@ from typing import Any
 
 from drivers.api import (
     I2C,
+    DeviceError,
     Driver,
     Operation,
     Quantity,
@@ -95,8 +96,7 @@ def driver(name: str, table: Table) -> Driver[Settings]:
         bases = {**proved(map, make(), vector, f"vector.{at}", problems), **bases}
     emulator = partial(Emulator, map, bases, start)
     if not problems:
-        chip = emulator()
-        problems += mute(make().measure, lambda wanted: transferred(chip, wanted))
+        problems += mute(make().measure, emulator, transferred)
     if problems:
         raise BadTable(problems)
     return Driver(
@@ -187,6 +187,9 @@ def written(chip: Chip, quantity: Quantity, vector: Mapping[str, Any], where: st
         sent.append(wanted.write)
         return bytes(wanted.read)
 
-    talked(chip.write(quantity, vector["set"][quantity.name]), answer)
+    try:
+        talked(chip.write(quantity, vector["set"][quantity.name]), answer)
+    except DeviceError as error:
+        return [(f"{where}.set.{quantity.name}", str(error))]
     found = [] if sent[-1].hex() == "".join(vector["writes"].lower().split()) else sent[-1:]
     return [(f"{where}.writes", f"setting {quantity.name} writes {raw.hex(' ')}") for raw in found]

@@ -292,10 +292,22 @@ def test_a_load_is_switched_by_people_and_by_no_rule_of_outputs() -> None:
         (("0x001E = ", "zz = "), "vector.1.input.zz: is no address, such as 0x0010"),
         (("3F00 0000", "3F00 00"), "vector.1: gives"),
         (("3F00 0000", "3F00 000"), "are no bytes in hexadecimal"),
+        (('"3F00 0000"', "2026-01-01"), "are no bytes in hexadecimal"),
     ],
 )
 def test_a_mistake_about_a_unit_is_told(change: tuple[str, str], told: str) -> None:
     assert any(told in line for line in wrong("sdm120", change)), wrong("sdm120", change)
+
+
+def test_what_does_not_fit_into_its_bytes_is_told() -> None:
+    start = wrong("pzem004t", ("code_unit = 1", "code_unit = 65536"))
+    assert start == ["emulator.start.code_unit: 65536 is not in 0..65535"]
+    above = (("high = 30000,", "high = 1000000,"), ("set = { power_alarm = 2300 }", "set = { power_alarm = 100000 }"))
+    assert wrong("pzem004t", *above) == ["vector.4.set.power_alarm: 100000 is not in 0..65535"]
+    worded = wrong("mcp9808", ("[quantity.temperature]", "[quantity.message]\nregister = 1\n[quantity.temperature]"))
+    assert worded == ["emulator: BadValue: 'x' is not in 0..255"]
+    level = "[quantity.level]\nregister = 1\nscale = 0.1\nwritable = true\n[[vector]]\nset = { level = 50 }\n[[vector]]"
+    assert wrong("mcp9808", ("[[vector]]", level)) == ["vector.0.set.level: 500.0 is not in 0..255"]
 
 
 def test_the_bytes_are_drawn_against_the_fields() -> None:

@@ -83,7 +83,7 @@ def test_nonsense_is_a_bad_value() -> None:
         meet(device.measure(), emulator)
 
 
-@pytest.mark.parametrize("wrong", [{"channel": 64}, {"channel": -1}])
+@pytest.mark.parametrize("wrong", [{"channel": 64}, {"channel": -1}, {"frequency": 0}])
 def test_settings_have_ranges(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="channel"):
+    with pytest.raises(ValueError, match="channel|frequency"):
         Settings(**wrong)  # type: ignore[arg-type]

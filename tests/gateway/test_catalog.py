@@ -137,6 +137,11 @@ def test_a_name_nobody_has(tmp_path: Path) -> None:
         ("a.toml", "", "a.toml:1: family: is missing"),
         ("a.toml", b"\xff", "a.toml: not UTF-8 text"),
         ("a.toml", "a = " + "[" * 2_000, "a.toml: not TOML that can be read: nested too deep"),
+        (
+            "a.toml",
+            FLOW.replace("high = ", f"high = {10**400} # "),
+            "quantity.flow.high: is beyond the numbers of 64 bits",
+        ),
         ("a.toml", None, "a.toml: Is a directory"),
         ("gps.toml", FLOW, "gps.toml: `gps` comes with the gateway"),
         ("my-flow.toml", FLOW, "my-flow.toml: a driver has its name from its file"),

@@ -492,6 +492,8 @@ MISTAKES = [
     ),
     (ATTIC + "humidity.slope = 0\n", "4: device.attic.humidity.slope: must be above 0: "),
     (PUMP + 'only_if = "door"\n', "4: device.pump.only_if: 'door' is no condition; write \"door.contact\", "),
+    (PUMP + "max_on = 1" + 400 * "0" + "\n", "4: device.pump.max_on: is beyond the numbers of 64 bits"),
+    (PUMP + 'max_on = "1' + 400 * "0" + 's"\n', "4: device.pump.max_on: '1000"),
     (PUMP + 'only_if = ["a.b > x"]\n', "4: device.pump.only_if.0: 'a.b > x' is no condition"),
     (PUMP + 'only_if = "pmp.state"\n', "4: device.pump.only_if: there is no device pmp; did you mean `pump`?"),
     (PUMP + 'only_if = "not pump.stat"\n', "4: device.pump.only_if: pump has no stat; did you mean `state`?"),
@@ -574,6 +576,7 @@ def test_a_file_without_a_byte_is_cut_off(tmp_path: Path) -> None:
         ("gateway = 3", None),
         ("[gateway]\ndrivers = 3", None),
         ("[gateway", None),
+        ("a = " + "[" * 100_000, None),
     ],
 )
 def test_the_folder_of_the_users_own_drivers_is_known_first(tmp_path: Path, text: str, folder: Path | None) -> None:

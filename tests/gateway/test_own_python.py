@@ -77,6 +77,7 @@ def test_it_is_off_unless_the_configuration_says_so(tmp_path: Path) -> None:
         ("", False),
         ("[gateway]\npython_drivers = true\n", True),
         ("[gateway]\npython_drivers = 1\n", False),
+        ("a = " + "[" * 100_000, False),
     ):
         file.write_text(text)
         assert python_drivers(file) is on
