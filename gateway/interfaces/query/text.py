@@ -19,6 +19,7 @@ More = Callable[[], Answer | Deferred[Answer]]  # the next page
 LINE = 8192  # bytes of a command, at most
 ROWS = 100  # of an answer, after which it is looked at whether the client takes them
 TELNET = re.compile(rb"\xff(?:[\xfb-\xfe][^\n]|[\xf0-\xf9])")  # RFC 854: what a telnet client offers by itself
+MARK, MARKED = b"\xff\xfd\x06", b"\xff\xfc\x06"  # RFC 860: after Ctrl-C it shows nothing more until it is answered
 HTTP = re.compile(rb"host:|(?!set )[a-z]+ \S+ http/\d", re.IGNORECASE)  # a browser that was led here
 
 
@@ -39,18 +40,20 @@ class Text:
         return self.answers.answer(lines)
 
     def cut(self, data: bytes) -> list[bytes]:
+        marks = []
         if b"\xff" in data:  # in no UTF-8
+            marks = [MARK] if MARK in data else []
             data = TELNET.sub(b"", data)
         lines = (self.tail + data if self.tail else data).replace(b"\r\n", b"\n").split(b"\n")
         self.tail = lines.pop()
         if self.too_long and lines:
             self.too_long = False
             del lines[0]
-        if len(self.tail) > LINE:
+        if len(self.tail.removesuffix(b"\r")) > LINE:  # half a line end is no part of a line
             if not self.too_long:
                 lines.append(self.tail)
             self.too_long, self.tail = True, b""
-        return lines
+        return marks + lines
 
     def known(self, line: bytes | More) -> bytes | None:
         return self.answers.answer((line,)) if isinstance(line, bytes) else None
@@ -58,6 +61,8 @@ class Text:
     def perform(self, line: bytes | More) -> bytes | Deferred[bytes]:
         if not isinstance(line, bytes):
             return self.answered(line())
+        if line == MARK:
+            return MARKED
         if len(line) > LINE:
             return encoded(f"ERR too-long a command has at most {LINE} bytes")
         if HTTP.match(line):

@@ -75,7 +75,8 @@ def commands(table: Table) -> dict[str, Command]:
         if (command := table.get(name)) is None:
             return None
         first = int(command.arguments.startswith(("name", "key")))
-        return [name, command.arity, [Simple(command.flags)], first, first and (-1 if command.arity < 0 else 1), first]
+        last = first and (-1 if command.arity < 0 else 1)
+        return [name, command.arity, {Simple(command.flags)}, first, last, first, set(), [], [], []]
 
     def doc(name: str) -> dict[str, Any]:
         command = table[name]

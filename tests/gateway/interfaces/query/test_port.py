@@ -70,6 +70,17 @@ def test_what_a_telnet_client_offers_is_passed_over(served: Served) -> None:
     assert line.ask(b"\xff\xfd\x03\xff\xfb\x18\xff\xf1get attic.temperature\r") == GET
 
 
+def test_a_telnet_client_hears_again_after_ctrl_c(served: Served) -> None:
+    """It asks for a timing mark, and throws away what comes before the answer."""
+    line = served.connect()
+    line.send(b"read attic\n")
+    served.turn(lambda: served.house.attic.asked)
+    line.send(b"\xff\xf4\xff\xfd\x06")
+    line.send(b"get attic.temperature\r\n")
+    served.house.attic.asked[0].callback(None)
+    assert line.until(GET).endswith(b"OK 2\n\xff\xfc\x06" + GET)
+
+
 def test_a_line_that_was_heard_before_means_something_else_behind_half_a_line(served: Served) -> None:
     line = served.connect()
     assert line.ask(b"get attic.temperature") == GET
@@ -127,6 +138,14 @@ def test_a_line_of_the_longest_length_is_taken(served: Served) -> None:
     line.send(b"get attic.temperature" + b" " * (LINE - 21) + b"\nget attic.temperature" + b" " * LINE)
     line.send(b"\nget attic.temperature\n")
     assert line.until(GET) == GET + b"ERR too-long a command has at most 8192 bytes\n" + GET
+
+
+def test_the_longest_line_may_be_cut_in_its_end(served: Served) -> None:
+    line = served.connect()
+    line.send(b"get attic.temperature" + b" " * (LINE - 21) + b"\r")
+    served.rest()
+    line.send(b"\n")
+    assert line.until(GET) == GET
 
 
 # Who should not be here

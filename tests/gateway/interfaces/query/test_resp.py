@@ -329,7 +329,7 @@ def test_commands_tell_about_themselves() -> None:
     talk = Talk(version=3)
     every = talk.line("COMMAND LIST")
     assert len(every) == talk.line("COMMAND COUNT") == len(talk.line("COMMAND")) == len(talk.line("COMMAND DOCS"))
-    assert talk.line("COMMAND INFO get nothing") == [["get", 2, ["readonly"], 1, 1, 1], None]
+    assert talk.line("COMMAND INFO get nothing") == [["get", 2, {"readonly"}, 1, 1, 1, set(), [], [], []], None]
     assert talk.line("COMMAND DOCS get")["get"]["arguments"] == [{"name": "name", "type": "string"}]
 
 
