@@ -29,12 +29,12 @@ from datetime import datetime, timedelta
 
 from drivers.api import BadFrame, BadValue, DeviceError, Driver, Quantity, Sample, Serial, Value
 from drivers.codec import obis
-from drivers.codec.p1 import PARITY
+from drivers.codec.p1 import seven
 from drivers.emulation import sway
 
 HT, SP = b"\t", b" "
 LONGEST = 160  # bytes of a group; the longest tells the hours of tomorrow
-ENDS = re.compile(rb"[\x02\x03\x04\n\r]")
+ENDS = re.compile(rb"[\x02\x03\x04\n\r\x82\x84\x8d]")  # the last three with their parity, which the others do not show
 TIME = re.compile(r"[HE]\d{12}")
 WORDS = re.compile(r"[A-Z0-9 .\-/+']+")
 PHASES = ("l1", "l2", "l3")
@@ -144,13 +144,15 @@ class Teleinfo:
         self.noise = 0  # bytes since the last group
 
     def feed(self, data: bytes) -> Iterator[Sample | DeviceError]:
-        self.buffer += data.translate(PARITY)
+        self.buffer += data
         while True:
             end = ENDS.search(self.buffer, 0, LONGEST)
             if not end and len(self.buffer) < LONGEST:
                 return
-            piece, mark = bytes(self.buffer[: end.start() if end else LONGEST]), end[0] if end else b""
-            del self.buffer[: len(piece) + len(mark)]
+            size = end.start() if end else LONGEST
+            whole = seven(bytes(self.buffer[: end.end() if end else LONGEST]))
+            piece, mark = whole[:size], whole[size:]
+            del self.buffer[: len(whole)]
             yield from self.take(piece, mark)
             self.open = mark in (b"\x02", b"\n")
 

@@ -30,8 +30,15 @@ ENCRYPTED = re.compile(
 LIMIT = "0-0:17.0.0"  # a threshold is written otherwise than what is measured
 CRCS = CHECKSUMS["crc16-arc"].of, CHECKSUMS["crc16-x25"].of
 STRANGE = re.compile(rb"[^\t\r\n -~]")
+START = re.compile(rb"[/\xaf]")  # with its parity, or without
 # A line of 7E1 that is read as 8N1 has its parity in bit 7.
 PARITY = bytes(byte & 0x7F if byte > 0x7F and byte.bit_count() % 2 == 0 else byte for byte in range(256))
+EVEN = bytes(0 if byte.bit_count() % 2 else byte & 0x7F for byte in range(256))
+
+
+def seven(raw: bytes) -> bytes:
+    """*raw* as bytes of seven bits.  Where one has its parity in bit 7, all have, and one that is wrong is a nought."""
+    return raw if raw.isascii() else raw.translate(EVEN)
 
 
 class Telegrams:
@@ -54,18 +61,20 @@ class Telegrams:
             yield BadFrame(
                 "encrypted, and not as P1 telegrams are: its operator can switch that off, or an adapter decrypt it"
             )
-        self.buffer += data.translate(PARITY)
+        self.buffer += data
         while True:
             yield from self.drop()
             end = self.buffer.find(b"!", 0, LONGEST)
-            again = self.buffer.find(b"/", 1, end if end > 0 else LONGEST)
-            if again > 0 or (end < 0 and len(self.buffer) >= LONGEST):
-                yield BadFrame(f"a telegram without end: {bytes(self.buffer[: max(again, 0) or 64][:64])!r}")
-                del self.buffer[: max(again, 1)]
-            elif end < 0 or not (size := closed(bytes(self.buffer[end + 1 : end + 5]))):
+            again = START.search(self.buffer, 1, end if end > 0 else LONGEST)
+            if again or (end < 0 and len(self.buffer) >= LONGEST):
+                size = again.start() if again else 1
+                yield BadFrame(f"a telegram without end: {bytes(self.buffer[: size if again else 64][:64])!r}")
+                del self.buffer[:size]
+            elif end < 0 or not (size := closed(bytes(self.buffer[end + 1 : end + 5]).translate(PARITY))):
                 return
             else:
-                telegram, seal = bytes(self.buffer[: end + 1]), bytes(self.buffer[end + 1 : end + size])
+                telegram = bytes(self.buffer[: end + 1])
+                seal = bytes(self.buffer[end + 1 : end + size]).translate(PARITY)
                 del self.buffer[: end + size]
                 try:
                     yield self.read(telegram, seal)
@@ -74,21 +83,22 @@ class Telegrams:
 
     def drop(self) -> Iterator[BadFrame]:
         """Pass over what is no telegram: some meters and adapters have something to say between two of them."""
-        start = self.buffer.find(b"/")
-        gone = self.buffer[: start if start >= 0 else len(self.buffer)]
+        start = START.search(self.buffer)
+        gone = self.buffer[: start.start() if start else len(self.buffer)]
         del self.buffer[: len(gone)]
         self.torn |= b"!" in gone
-        self.noise += len(gone.translate(None, b" \t\r\n"))
+        self.noise += len(gone.translate(None, b" \t\r\n\xa0\x8d"))
         while self.noise >= LONGEST:
             self.noise -= LONGEST
             yield BadFrame(f"{LONGEST} bytes without a telegram; are baud rate and inversion right?")
-        if start >= 0:
+        if start:
             if self.torn and self.began:  # at first, nobody begins to listen at the beginning
                 yield BadFrame("the end of a telegram, without its beginning")
             self.began, self.torn, self.noise = True, False, 0
 
-    def read(self, telegram: bytes, seal: bytes) -> Said:
-        """What *telegram* says.  BadFrame when it is spoilt."""
+    def read(self, raw: bytes, seal: bytes) -> Said:
+        """What the telegram *raw* says.  BadFrame when it is spoilt."""
+        telegram = raw.translate(PARITY) if seal else seven(raw)
         about, who = repr(telegram[:40]), telegram.splitlines()[0]
         if seal and int(seal, 16) not in sums(telegram):
             raise BadFrame(f"CRC {seal.decode()} is wrong: {about}")

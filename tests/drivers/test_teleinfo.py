@@ -174,6 +174,11 @@ def test_frames_that_are_broken_off_torn_or_run_into_each_other() -> None:
 def test_seven_bits_read_as_eight() -> None:
     even = bytes(byte | 0x80 * (byte.bit_count() % 2) for byte in FRAME)
     assert even != FRAME and events(even) == [SAMPLE]
+    assert b"09\xb4939\xb439" in even  # HCHC 094939439
+    spoilt = even.replace(b"09\xb4939\xb439", b"19\xb4839\xb439")  # two bits, which the checksum does not see
+    refused, rest = events(spoilt)
+    assert isinstance(refused, BadFrame)
+    assert rest == {key: value for key, value in SAMPLE.items() if key != "energy_import_hc"}
 
 
 def test_wrong_baud_rate_is_told() -> None:
