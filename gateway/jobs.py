@@ -129,6 +129,7 @@ class Jobs:
     def miss(self, job: Job) -> None:
         del self.waiting[job.number]
         self.missed[job.number] = job = replace(job, state="missed")
+        self.log.warn("job {job.number} of {job.name}, {job.command}: missed", job=job)  # of errors only the first is
         self.told(
             "jobs", Missed(f"job {job.number} of {job.name}, {job.command}: its time came while the gateway was off")
         )

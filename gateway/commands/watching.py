@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
-from typing import TYPE_CHECKING
+from math import inf, isclose
+from typing import TYPE_CHECKING, TypeGuard
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from drivers.api import Value
 from gateway.commands.grammar import GLOB, Answer, CommandError, clip
 from gateway.commands.times import duration
 from gateway.hub import matcher
@@ -159,10 +160,15 @@ class Sieve:
 def differs(last: Reading, reading: Reading, terms: Terms) -> bool:
     """Whether *reading* is worth telling after *last*."""
     old, new = last.value, reading.value
-    if last.mark != reading.mark or last.quantity is not reading.quantity:
+    if last.mark != reading.mark or last.quantity.unit != reading.quantity.unit:
         return True
-    if terms.band and isinstance(old, int | float) and isinstance(new, int | float) and not isinstance(new, bool):
-        return abs(new - old) >= terms.band
+    if terms.band and numeric(old) and numeric(new):
+        apart = abs(new - old)  # 16.4 - 16.3 is less than 0.1, but only to a computer
+        return apart >= terms.band or isclose(apart, terms.band)
     if not (terms.changed or terms.band):
         return True
     return written(last.quantity, old) != written(reading.quantity, new)  # what nobody sees is no change
+
+
+def numeric(value: Value) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)

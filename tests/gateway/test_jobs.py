@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock as Time
+from twisted.logger import formatEvent
 
 from gateway import jobs as module
 from gateway.clock import Clock
 from gateway.jobs import Job, Jobs, Missed
+from tests.gateway.commands.house import logged
 
 NOW = 1_795_194_000.0
 
@@ -145,6 +147,16 @@ def test_one_whose_time_came_meanwhile_is_told_and_not_done(life: Life, disk: Di
     assert again.states() == [(1, "missed")] and again.told == [] and after.done == again.done == []
     assert again.jobs.cancel(1) is not None and again.states() == []
     assert Life(disk, 4, NOW + 30_000).states() == []
+
+
+def test_each_that_was_missed_is_in_the_log(life: Life, disk: Disk) -> None:
+    """What is told of errors is one a minute, and the job behind the first may be the one that switches off."""
+    life.add(3600, "set a 1")
+    life.add(3601, "set pump.state off")
+    with logged() as events:
+        Life(disk, 2, NOW + 7200)
+    said = [formatEvent(event) for event in events]
+    assert said == ["job 1 of ann, set a 1: missed", "job 2 of ann, set pump.state off: missed"]
 
 
 def test_until_the_time_is_known_nobody_knows(life: Life, disk: Disk) -> None:

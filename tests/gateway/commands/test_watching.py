@@ -55,6 +55,21 @@ def test_band_counts_from_what_was_told(house: House, session: Session, told: li
     assert told == ["temperature 20", "temperature 20.5", "temperature 20"]
 
 
+def test_a_band_is_decimal_as_people_write_it(house: House, session: Session, told: list[str]) -> None:
+    say(session, "watch attic.temperature band 0.1")
+    measure(house, 16.3, 16.4, 16.45, 16.3)
+    assert told == ["temperature 16.3", "temperature 16.4", "temperature 16.3"]
+
+
+def test_a_key_that_is_written_with_other_decimals_keeps_its_band(house: House, session: Session) -> None:
+    seen: list[object] = []
+    session.push = lambda readings: seen.extend(reading.value for reading in readings)
+    say(session, "watch target band 1")
+    for value in ("21.5", "22", "22.49", "22.5", "5 °C", "5.5 °C", "on", "1", "0"):
+        say(session, f"set target {value}")
+    assert seen == [21.5, 22.5, 5, True, 1, 0]
+
+
 def test_every_is_the_newest_in_so_long(house: House, session: Session, told: list[str]) -> None:
     say(session, "watch attic.* every 10s")
     house.hub.publish("attic", {HUMIDITY: 40.0})
