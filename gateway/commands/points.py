@@ -47,8 +47,9 @@ def told(label: str, name: str, page: Page) -> list[Told]:
 
 
 def about(name: str, page: Page, run: Run, at: int) -> dict[str, Any]:
-    """One point, for programs."""
+    """One point, for programs.  What was gathered is no reading of a boot; without a time it is of this one."""
     ms, offset = run.ms[at], run.offset
+    gathered = not run.seqs and offset is not None
     return {
         "name": name,
         "value": shown(page, run.values[at]),
@@ -57,9 +58,9 @@ def about(name: str, page: Page, run: Run, at: int) -> dict[str, Any]:
         "digits": page.digits,
         "time": None if offset is None else iso_ms(offset + ms),
         "quality": run.quality(at),
-        "boot": run.boot,
-        "seq": run.seqs[at] if run.seqs else 0,
-        "monotonic": ms / 1000,
+        "boot": None if gathered else run.boot,
+        "seq": run.seqs[at] if run.seqs else None,
+        "monotonic": None if gathered else ms / 1000,
     }
 
 

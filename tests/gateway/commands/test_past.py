@@ -168,6 +168,11 @@ def test_json(session: Session) -> None:
          "time": f"{DAY}05:00.000Z", "quality": "good",
          "boot": 7, "seq": 9, "monotonic": 300.0},
     ]  # fmt: skip
+    assert objects(session.perform("range attic.temperature -1s now 1h max")) == [
+        {"name": "attic.temperature", "value": 20.4, "unit": "°C", "kind": "float", "digits": 2,
+         "time": f"{DAY}00:00.000Z", "quality": "good",
+         "boot": None, "seq": None, "monotonic": None},
+    ]  # fmt: skip
 
 
 def test_a_long_answer_is_pages(house: House, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
