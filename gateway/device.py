@@ -74,7 +74,7 @@ class Device(Service):
         self.life = make_life(self.told)
         make = partial(plan.driver.device, plan.settings)
         self.carried = Carried(f"{plan.driver.name}:{self.who}", make, memory, clock)
-        self.device: api.Device = self.carried.fresh()
+        self.device = cast(api.Device, None)  # until the first attempt: what a driver breaks is its own device's only
         self.connection: Connection | None = None
         self.turn = DeferredLock()
         self.heard = -inf
@@ -302,7 +302,10 @@ class Device(Service):
             self.device = self.carried.fresh()
 
     def publish(self, sample: Sample, at: float | None = None) -> None:
-        """Of now, or of *at*; but the readings of one device are never out of order."""
+        """Of now, or of *at*; but the readings of one device are never out of order.  Drivers check what they give; one
+        of the user's own may forget to, and a text in place of a number would stop the history of all devices."""
+        for quantity, value in sample.items():
+            quantity.check(value)
         now = self.hub.clock.monotonic()
         self.heard = now if at is None else min(now, max(at, self.heard))
         self.received = self.ring.understood = self.ring.received

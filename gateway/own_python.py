@@ -7,14 +7,29 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import MISSING, fields, is_dataclass
 from functools import lru_cache
+from math import inf
 from pathlib import Path
 from traceback import extract_tb
 from types import ModuleType
 from typing import Any
 
-from drivers.api import Driver
+from drivers.api import I2C, Driver, Feeds, Link, Measures, Quantity, Writes
 from gateway.table import ConfigError, Problem
+
+MUST = {
+    "name": "text",
+    "title": "text",
+    "link": "one of I2C, Serial, Modbus, GPIO, SPI, Sysfs",
+    "link.addresses": "a tuple of addresses, such as (0x44,)",
+    "quantities": "a tuple of quantities, such as (TEMPERATURE,)",
+    "period": "seconds, or 0",
+    "settings": "a dataclass",
+    "device": "what makes a device of settings",
+    "emulator": "what makes an emulator",
+    "documentation": "text, or None",
+}
 
 
 @lru_cache(maxsize=64)  # a file that has not changed gives the very same rows, so that a reload sees no change
@@ -27,7 +42,10 @@ def from_python(name: str, text: str, file: str) -> tuple[Driver[Any], ...]:
     try:
         exec(compile(text, file, "exec", dont_inherit=True), module.__dict__)
         found = tuple(rows(module))
-        problems = [*misnamed(name, file, found)]
+        problems = [Problem(file, 0, "", f"its driver's {wrong}") for row in found for wrong in misshapen(row)]
+        problems = problems or [*misnamed(name, file, found)]
+        for row in () if problems else found:
+            tried(row)
     except (Exception, SystemExit) as error:  # sys.exit() in it must not end the gateway
         problems = [Problem(file, line(error, file), "", f"{type(error).__name__}: {error}")]
     if problems:
@@ -43,6 +61,39 @@ def rows(module: ModuleType) -> Iterator[Driver[Any]]:
         if not isinstance(each, Driver):
             raise ValueError("its last statement must be `DRIVER = Driver(...)`, or a tuple of such rows")
         yield each
+
+
+def misshapen(row: Driver[Any]) -> Iterator[str]:
+    """What of *row* is not what it must be.  Nobody else looks at that, and one row would stop the whole gateway."""
+    listed = row.quantities
+    right = {
+        "name": isinstance(row.name, str),
+        "title": isinstance(row.title, str),
+        "link": isinstance(row.link, Link),
+        "link.addresses": not isinstance(row.link, I2C)
+        or (isinstance(row.link.addresses, tuple) and row.link.addresses != ()),
+        "quantities": isinstance(listed, tuple) and all(isinstance(each, Quantity) for each in listed),
+        "period": type(row.period) in (int, float) and 0 <= row.period < inf,
+        "settings": isinstance(row.settings, type) and is_dataclass(row.settings),
+        "device": callable(row.device),
+        "emulator": callable(row.emulator),
+        "documentation": isinstance(row.documentation, str | None),
+    }
+    for key, good in right.items():
+        if not good:
+            value = getattr(row.link, "addresses", None) if "." in key else getattr(row, key)
+            yield f"`{key}` is {value!r}, and must be {MUST[key]}"
+
+
+def tried(row: Driver[Any]) -> None:
+    """See that its device and its emulator can be made, as far as its settings have defaults."""
+    if any(each.default is MISSING and each.default_factory is MISSING for each in fields(row.settings)):
+        return
+    settings = row.settings()
+    if not isinstance(row.device(settings), Measures | Feeds | Writes):
+        raise ValueError("its device has none of measure, feed and write")
+    row.having(settings)
+    row.emulating(settings)
 
 
 def misnamed(name: str, file: str, found: tuple[Driver[Any], ...]) -> Iterator[Problem]:

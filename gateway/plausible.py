@@ -9,9 +9,9 @@ with the last good one; and three in a row that agree with each other are a step
 from __future__ import annotations
 
 from collections.abc import Collection
-from math import inf
+from math import inf, isfinite
 
-from drivers.api import Quantity, Sample, Value
+from drivers.api import BadValue, Quantity, Sample, Value
 from gateway.plan import Plan
 
 LASTING = 3  # values in a row that agree with each other, and not with the last good one
@@ -39,6 +39,8 @@ class Plausible:
             return value
         factor, offset = self.scales[quantity.name]
         corrected = value * factor + offset
+        if not isfinite(corrected):
+            raise BadValue(f"{quantity.name} {value:g} * {factor:g} + {offset:g} is beyond all numbers")
         return round(corrected) if quantity.kind == "int" else corrected
 
     def doubtful(self, sample: Sample, at: float) -> Collection[Quantity]:

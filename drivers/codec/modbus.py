@@ -98,7 +98,7 @@ class RTU:
     """The gateway's end of a serial line: ``begin`` gives the bytes to send, ``feed`` takes those that come.
 
     An adapter may echo what is sent.  The echo of a read is plain to see; that of functions 5 and 6 looks like the
-    answer, and is passed over once a read has shown that there are echoes."""
+    answer, and is passed over where the last read showed that there are echoes."""
 
     late = True  # an answer that comes too late may pass for one to the next request
 
@@ -127,6 +127,8 @@ class RTU:
             size = self.size if buffer.startswith(self.head, at) else 5 if buffer.startswith(self.refused, at) else 0
             if size and len(buffer) >= at + size and not crc16_modbus(buffer[at : at + size]):
                 self.exchange = None
+                if exchange.request.function not in (5, 6):
+                    self.echoes = buffer.startswith(self.frame)
                 return exchange.data(buffer[at + 1 : at + size - 2])
             at += 1
         return None

@@ -346,6 +346,27 @@ def test_a_bug_in_a_driver_is_counted_and_polling_goes_on() -> None:
     assert world.value() == 22
 
 
+@pytest.mark.parametrize("value", ["warm", None, float("nan"), 1000.0, True])
+def test_a_value_that_a_driver_did_not_check_is_no_reading(value: Any) -> None:
+    class Careless(Asked):
+        def measure(self) -> Talk[Sample]:
+            yield from super().measure()
+            return {TEMPERATURE: value}
+
+    world = World(Careless)
+    world.works()
+    world.device.startService()
+    world.time.advance(0.02)
+    assert world.value() is None and world.hub.errors["x", "BadValue"].count == 1
+
+
+def test_a_device_that_its_driver_cannot_make_is_absent_and_no_reason_not_to_start() -> None:
+    world = World(lambda settings: 1 // 0)
+    world.device.startService()
+    assert world.device.status.reason.startswith("ZeroDivisionError"), world.device.status
+    world.device.stopService()
+
+
 def test_a_bug_in_feed_leaves_the_port_open_and_the_device_new() -> None:
     world = World(Fragile)
     world.device.startService()

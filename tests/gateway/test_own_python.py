@@ -55,6 +55,18 @@ def test_an_unchanged_file_gives_the_very_same_rows(tmp_path: Path) -> None:
         ("other", OWN, "other.py: its first driver is `own75`: call the file own75.py"),
         ("own75", OWN.replace('"own75b"', '"Own-75"'), "own75.py: `Own-75`: a driver's name has small letters"),
         ("own75", OWN.replace('"own75b"', '"bme280"'), "own75.py: `bme280` comes with the gateway"),
+        (
+            "own75",
+            OWN.replace("quantities=(CELSIUS[chip.bits],)", "quantities=(CELSIUS[chip.bits])"),
+            "own75.py: its driver's `quantities` is Q",
+        ),
+        ("own75", OWN.replace("link=I2C(addresses=chip.addresses)", "link=72"), "own75.py: its driver's `link` is 72"),
+        (
+            "own75",
+            OWN.replace("settings=Settings", "settings=dict"),
+            "own75.py: its driver's `settings` is <class 'dict'>",
+        ),
+        ("own75", OWN.replace("def measure", "def measured"), "own75.py: ValueError: its device has none of measure"),
         ("gps", OWN, "gps.py: `gps` comes with the gateway: give the file another name"),
     ],
 )

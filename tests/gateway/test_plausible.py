@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from math import inf
 
+import pytest
+
 from drivers import sht31
-from drivers.api import Quantity
+from drivers.api import BadValue, Quantity
 from gateway.hub import Card
 from gateway.plan import Plan
 from gateway.plausible import Plausible
@@ -29,6 +31,11 @@ def test_a_whole_number_stays_one() -> None:
     pulses = Quantity("count", kind="int", high=2**53)
     corrected = Plausible(replace(planned(), scales={"count": (0.1, 7)})).corrected({pulses: 126})
     assert corrected == {pulses: 20} and type(corrected[pulses]) is int
+
+
+def test_a_correction_beyond_all_numbers_gives_none() -> None:
+    with pytest.raises(BadValue, match="beyond all numbers"):
+        Plausible(replace(planned(), scales={"temperature": (1e308, 0)})).corrected({WATER: 20.0})
 
 
 def doubted(judging: Plausible, *values: float, every: float = 1.0) -> list[float]:

@@ -163,6 +163,10 @@ def test_an_echo_is_passed_over_and_remembered() -> None:
     frame = rtu.begin(1, READ)
     assert rtu.feed(frame) is None
     assert isinstance(rtu.end(), NoAnswer), "an echo is no answer"
+    rtu.begin(1, READ)
+    assert rtu.feed(ANSWER) == DATA, "there are none any more"
+    frame = rtu.begin(1, Request(5, 0, values=(1,)))
+    assert rtu.feed(frame) == b""
 
 
 def test_what_no_answer_was_is_told() -> None:
