@@ -7,8 +7,10 @@ unless *all* are wanted.
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -41,7 +43,7 @@ def text(found: Found, names: dict[str, int]) -> Iterator[str]:
     if found.config is None:
         return
     if found.kind == "gpio":
-        yield from (f'    {key} = "{value}"' for key, value in found.config.items())
+        yield from (f"    {key} = {json.dumps(value, ensure_ascii=False)}" for key, value in found.config.items())
         return
     driver = found.drivers[0] if found.drivers else "..."
     name = driver if found.drivers else found.kind
@@ -51,7 +53,7 @@ def text(found: Found, names: dict[str, int]) -> Iterator[str]:
     yield f'    driver = "{driver}"{others or ("" if found.drivers else "    # see gateway drivers")}'
     for key, value in found.config.items():
         yield f"    {key} = " + (
-            f"{value:#04x}" if key == "address" else f'"{value}"' if isinstance(value, str) else str(value)
+            f"{value:#04x}" if key == "address" else json.dumps(value, ensure_ascii=False)  # TOML's strings, too
         )
 
 
@@ -63,13 +65,18 @@ def ports(roots: Roots) -> Iterator[Found]:
         folder: {os.path.realpath(link): str(link) for link in sorted(Path(roots.dev, "serial", folder).glob("*"))}
         for folder in ("by-id", "by-path")
     }
-    for entry in sorted(Path(roots.sys, "class/tty").glob("*/device")):
-        folder = entry.parent
-        path = os.path.join(roots.dev, folder.name)
-        if not os.path.exists(path) or attribute(folder, "type") == "0":  # a UART that the kernel only reserves
-            continue
-        usb = usb_name(entry.resolve())
-        name = stable["by-id"].get(path) or usb or stable["by-path"].get(path) or path
+    there = {
+        path: usb_folder(entry.resolve())
+        for entry in sorted(Path(roots.sys, "class/tty").glob("*/device"))
+        if os.path.exists(path := os.path.join(roots.dev, entry.parent.name))
+        and attribute(entry.parent, "type") != "0"  # a UART that the kernel only reserves
+    }
+    ports = Counter(usb_name(usb) for usb in there.values())
+    adapters = Counter(map(usb_name, set(there.values())))  # of two alike, udev's name by-id belongs to either
+    for path, adapter in there.items():
+        usb = usb_name(adapter)
+        own = stable["by-id"].get(path) if adapters[usb] == 1 or adapter is None else ""
+        name = own or (usb if ports[usb] == 1 else "") or stable["by-path"].get(path) or path
         about = ", ".join(dict.fromkeys(filter(None, (path, usb, stable["by-path"].get(path, "")))))
         yield Found(
             kind="port",
@@ -80,9 +87,13 @@ def ports(roots: Roots) -> Iterator[Found]:
         )
 
 
-def usb_name(device: Path) -> str:
+def usb_folder(device: Path) -> Path | None:
+    """That of the USB adapter which *device* is a port of, or None for another port."""
+    return next((folder for folder in (device, *device.parents) if (folder / "idVendor").exists()), None)
+
+
+def usb_name(usb: Path | None) -> str:
     """How the configuration names a USB adapter, or "" for another port."""
-    usb = next((folder for folder in (device, *device.parents) if (folder / "idVendor").exists()), None)
     if usb is None:
         return ""
     parts = (attribute(usb, name) for name in ("idVendor", "idProduct", "serial"))
@@ -140,6 +151,8 @@ def lines(roots: Roots, gpiod: Any) -> Iterator[Found]:
 def spi(roots: Roots, rows: Iterable[Driver[Any]]) -> Iterator[Found]:
     likely = tuple(row.name for row in rows if isinstance(row.link, SPI))
     for path in sorted(Path(roots.dev).glob("spidev*.*")):
+        if not re.fullmatch(r"spidev\d+\.\d+", path.name):  # somebody's own link
+            continue
         place = f"spi:{path.name.removeprefix('spidev')}"
         about = "what hangs there cannot be seen" if os.access(path, os.R_OK | os.W_OK) else refused(str(path))
         yield Found(kind="spi", place=place, about=about, drivers=likely, config={"bus": place})

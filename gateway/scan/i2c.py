@@ -30,6 +30,7 @@ def buses(roots: Roots, rows: Iterable[Driver[Any]], all: bool, smbus: Callable[
     looked = [
         (int(path.name.removeprefix("i2c-")), *look(roots, path, rows, all, smbus or true_smbus))
         for path in sorted(Path(roots.dev).glob("i2c-*"), key=lambda path: (len(path.name), path.name))
+        if re.fullmatch(r"i2c-\d+", path.name)  # not somebody's own link, such as i2c-sensors
     ]
     there = {number: set(chips) for number, _, chips in looked}
     channels: dict[int, list[int]] = {}

@@ -35,7 +35,7 @@ def find_usb(sysfs: str, vendor: str, product: str, serial_number: str = "") -> 
 
 def attribute(folder: Path, name: str) -> str:
     try:
-        return (folder / name).read_text().strip()
+        return (folder / name).read_text(errors="replace").strip()
     except OSError:  # not every adapter has a serial number, and it may be unplugged right now
         return ""
 

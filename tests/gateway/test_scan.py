@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -44,12 +45,12 @@ class Board:
         self.file(f"sys/class/i2c-dev/i2c-{number}/name", f"{name}\n")
         self.chips[str(self.file(f"dev/i2c-{number}"))] = dict(chips)
 
-    def usb(self, port: str = "ttyUSB0", **ids: str) -> None:
+    def usb(self, port: str = "ttyUSB0", at: str = "1-1", **ids: str) -> None:
         """An adapter: its files in sysfs, its port, and its links."""
         for key, value in ids.items():
-            self.file(f"sys/devices/usb1/1-1/{key}", f"{value}\n")
-        self.file(f"sys/devices/usb1/1-1/1-1:1.0/{port}/x")
-        self.link(f"sys/class/tty/{port}/device", f"sys/devices/usb1/1-1/1-1:1.0/{port}")
+            self.file(f"sys/devices/usb1/{at}/{key}", f"{value}\n")
+        self.file(f"sys/devices/usb1/{at}/{at}:1.0/{port}/x")
+        self.link(f"sys/class/tty/{port}/device", f"sys/devices/usb1/{at}/{at}:1.0/{port}")
         self.file(f"dev/{port}")
 
     # In place of the modules
@@ -187,6 +188,37 @@ def test_ports_have_their_stable_names(board: Board) -> None:
     (port,) = board.found("port")
     assert port.config == {"port": f"{board.roots.dev}/serial/by-id/usb-1a86_USB_Serial-if00-port0"}
     assert "usb:1a86:7523:A1" in port.about
+
+
+def test_adapters_that_are_alike_go_by_where_they_are_plugged_in(board: Board) -> None:
+    for port, at in ("ttyUSB0", "1-1"), ("ttyUSB1", "1-2"):
+        board.usb(port, at, idVendor="1a86", idProduct="7523")
+        board.link(f"dev/serial/by-path/{at}-port0", f"dev/{port}")
+    board.link("dev/serial/by-id/usb-1a86_USB_Serial-if00-port0", "dev/ttyUSB1")  # whichever came last
+    assert [each.place for each in board.found("port")] == [
+        f"{board.roots.dev}/serial/by-path/{at}-port0" for at in ("1-1", "1-2")
+    ]
+
+
+def test_an_adapter_with_two_ports_has_a_name_for_each(board: Board) -> None:
+    for port in "ttyUSB0", "ttyUSB1":
+        board.usb(port, idVendor="0403", idProduct="6010")
+    board.link("dev/serial/by-id/usb-FTDI-if00-port0", "dev/ttyUSB0")
+    assert [each.place for each in board.found("port")] == [
+        f"{board.roots.dev}/serial/by-id/usb-FTDI-if00-port0",
+        f"{board.roots.dev}/ttyUSB1",
+    ]
+
+
+def test_links_of_somebody_s_own_are_no_buses_and_odd_names_are_quoted(board: Board) -> None:
+    board.bus(1, "bcm2835", {})
+    board.file("dev/i2c-sensors")
+    board.file("dev/spidevx.y")
+    board.usb(idVendor="1a86", idProduct="7523", serial='A"1\\')
+    assert [each.place for each in board.found("i2c") + board.found("spi")] == ["i2c:1"]
+    (port,) = board.found("port")
+    pasted = tomllib.loads("\n".join(list(text(port, {}))[1:]))["device"]["port"]
+    assert pasted["port"] == 'usb:1a86:7523:A"1\\'
 
 
 def test_ports_of_the_board_and_those_that_are_none(board: Board) -> None:
