@@ -8,12 +8,12 @@ then bytes are read, and it goes on by itself:
     24C32 to 24C512       aa aa | dd dd dd ...
     24C04, 24C08, 24C16         as the 24C02, each 256 bytes of them at an I2C address of their own
 
-What is shown is `serial`, and the device's identity: `length` bytes from `start` on, as text up to the first 00 or FF,
+What is shown is `serial`, and the device's identity: `length` bytes from `first` on, as text up to the first 00 or FF,
 or as hexadecimal digits.  Behind them there may be a checksum:
 
     crc8    of 1-Wire       crc16   of Modbus, low byte first       crc32   of zlib and Ethernet, low byte first
 
-Example: `chip = "24c02"`, `start = 250`, `length = 6`, `shows = "hex"` is the EUI-48 of a 24AA02E48, as 0004a3123456.
+Example: `chip = "24c02"`, `first = 250`, `length = 6`, `shows = "hex"` is the EUI-48 of a 24AA02E48, as 0004a3123456.
 Text that is not UTF-8, and bytes that are all 00 or all FF, are no reading: nobody has written there.
 
 Wiring: A0 to A2 give the address, 0x50 to 0x57.  WP at the supply keeps everybody from writing; the gateway never
@@ -51,7 +51,7 @@ class Settings:
     """Which *chip* it is, and what of it is shown."""
 
     chip: Literal["24c01", "24c02", "24c04", "24c08", "24c16", "24c32", "24c64", "24c128", "24c256", "24c512"] = "24c32"
-    start: int = 0
+    first: int = 0
     length: int = 16
     shows: Literal["text", "hex"] = "text"
     checksum: Literal["none", "crc8", "crc16", "crc32"] = "none"
@@ -59,9 +59,9 @@ class Settings:
     def __post_init__(self) -> None:
         if not 1 <= self.length <= LONGEST:
             raise ValueError(f"`length` {self.length} is not in 1..{LONGEST}")
-        size, end = SIZES[self.chip], self.start + self.length + CHECKSUMS[self.checksum][0]
-        if not 0 <= self.start < end <= size:
-            raise ValueError(f"bytes {self.start} to {end - 1}: a {self.chip} has 0 to {size - 1} at an address")
+        size, end = SIZES[self.chip], self.first + self.length + CHECKSUMS[self.checksum][0]
+        if not 0 <= self.first < end <= size:
+            raise ValueError(f"bytes {self.first} to {end - 1}: a {self.chip} has 0 to {size - 1} at an address")
 
 
 class Memory:
@@ -70,7 +70,7 @@ class Memory:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.extra, self.checksum = CHECKSUMS[settings.checksum]
-        address = settings.start.to_bytes(1 if settings.chip in SMALL else 2, "big")
+        address = settings.first.to_bytes(1 if settings.chip in SMALL else 2, "big")
         self.read = Transfer(address, settings.length + self.extra)
 
     def start(self) -> Talk[str]:
@@ -105,11 +105,12 @@ def decode(data: bytes, check: bytes, checksum: Callable[[bytes], int], shows: s
 
 
 class Emulator:
-    """A 24C32 that somebody writes a new number into now and then."""
+    """A chip that somebody writes a new number into now and then, where *settings* look for it."""
 
-    def __init__(self, bytes_of_address: int = 2) -> None:
-        self.width, self.age, self.pointer = bytes_of_address, 0.0, 0
-        self.memory = bytearray(b"\xff" * 4096)
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        self.width, self.age, self.pointer = 1 if self.settings.chip in SMALL else 2, 0.0, 0
+        self.memory = bytearray(b"\xff" * SIZES[self.settings.chip])
         self.tick(0)
 
     def transfer(self, write: bytes, read: int) -> bytes:
@@ -121,7 +122,10 @@ class Emulator:
 
     def tick(self, seconds: float) -> bytes:
         self.age += seconds
-        self.memory[:9] = b"GW-%05d\x00" % (10000 + int(self.age / 60))
+        first, length = self.settings.first, self.settings.length
+        size, checksum = CHECKSUMS[self.settings.checksum]
+        data = (b"GW-%05d\x00" % (10000 + int(self.age / 60)))[:length].ljust(length, b"\xff")
+        self.memory[first : first + length + size] = data + checksum(data).to_bytes(size, "little")
         return b""
 
 
@@ -134,5 +138,6 @@ DRIVER = Driver(
     settings=Settings,
     device=Memory,
     emulator=Emulator,
+    emulated=Emulator,
     documentation=__doc__,
 )

@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import isfinite
 
-from drivers.api import SPI, BadFrame, Driver, NoAnswer, Sample, Talk, Transfer
+from drivers.api import SPI, BadFrame, Driver, NoAnswer, Quantity, Sample, Talk, Transfer
 from drivers.emulation import sway
 from drivers.quantities import instance, voltage
 
@@ -38,8 +38,12 @@ class Settings:
     def __post_init__(self) -> None:
         if not isfinite(self.reference) or not 0.25 <= self.reference <= 5.5:
             raise ValueError(f"`reference` {self.reference:g} V is not in 0.25..5.5")
-        if not self.inputs or not set(self.inputs) <= set(INPUTS):
-            raise ValueError("`inputs` must be numbers from 0 to 7, for example [0, 3]")
+        if not self.inputs or not set(self.inputs) <= set(INPUTS) or len(set(self.inputs)) < len(self.inputs):
+            raise ValueError("`inputs` must be numbers from 0 to 7, each once, for example [0, 3]")
+
+
+def chosen(settings: Settings) -> tuple[Quantity, ...]:
+    return tuple(VOLTAGES[at] for at in settings.inputs)
 
 
 class MCP3008:
@@ -93,4 +97,5 @@ DRIVER = Driver(
     device=MCP3008,
     emulator=Emulator,
     documentation=__doc__,
+    chosen=chosen,
 )

@@ -8,7 +8,7 @@ from zlib import crc32
 import pytest
 
 from drivers.api import BadFrame, BadValue, DeviceError, Transfer
-from drivers.at24c import CHECKSUMS, SERIAL, SIZES, Emulator, Memory, Settings
+from drivers.at24c import CHECKSUMS, DRIVER, SERIAL, SIZES, Emulator, Memory, Settings
 from drivers.codec.crc import crc8_maxim, crc16_modbus
 from tests.drivers.talk import follow, meet
 
@@ -88,7 +88,16 @@ def test_its_text_is_its_identity() -> None:
 
 def test_a_chip_with_the_other_kind_of_address_is_no_reading() -> None:
     with pytest.raises(DeviceError):
-        meet(Memory(Settings("24c02", start=9)).measure(), Emulator())
+        meet(Memory(Settings("24c02", first=9)).measure(), Emulator())
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [Settings("24c02", 250, 6, "hex"), Settings("24c512", 65000, 20, checksum="crc32"), Settings(checksum="crc16")],
+)
+def test_what_is_emulated_stands_where_the_settings_look_for_it(settings: Settings) -> None:
+    emulator = DRIVER.emulating(settings)
+    assert str(meet(Memory(settings).start(), emulator)).startswith(b"GW-100".hex() if settings.shows == "hex" else "GW")
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ def test_reference_and_inputs_are_settings() -> None:
         MCP3008(Settings(reference=5.0, inputs=(3,))).measure(), [(Transfer(b"\x01\xb0\x00", 3), b"\x00\x02\x00")]
     )
     assert sample == {VOLTAGES[3]: 2.5} and VOLTAGES[3].name == "voltage_3"
+    assert DRIVER.having(Settings(inputs=(3, 0))) == (VOLTAGES[3], VOLTAGES[0])
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,9 @@ def test_no_reading(answer: str, error: type[DeviceError]) -> None:
         decode(bytes.fromhex(answer))
 
 
-@pytest.mark.parametrize("wrong", [{"reference": 0.0}, {"reference": float("nan")}, {"inputs": ()}, {"inputs": (8,)}])
+@pytest.mark.parametrize(
+    "wrong", [{"reference": 0.0}, {"reference": float("nan")}, {"inputs": ()}, {"inputs": (8,)}, {"inputs": (0, 0)}]
+)
 def test_settings_that_cannot_be(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="reference|inputs"):
         Settings(**wrong)  # type: ignore[arg-type]
