@@ -69,23 +69,23 @@ class Watch:
 
 
 class Emulator:
-    """A board with one of each."""
+    """A board with one of each, at the channel of *settings*."""
 
-    def __init__(self) -> None:
-        self.age = 0.0
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.age, self.number = 0.0, (settings or Settings()).channel
         self.files = {
-            "temp1_fault": "0\n",
-            "in1_input": "3304\n",
-            "curr1_input": "-120\n",
-            "power1_average": "396000\n",
-            "humidity1_input": "45000\n",
+            f"temp{self.number}_fault": "0\n",
+            f"in{self.number}_input": "3304\n",
+            f"curr{self.number}_input": "-120\n",
+            f"power{self.number}_average": "396000\n",
+            f"humidity{self.number}_input": "45000\n",
         }
         self.tick(0)
 
     def tick(self, seconds: float) -> bytes:
         self.age += seconds
-        self.files["temp1_input"] = f"{round(sway(self.age, 48_000, 6_000))}\n"
-        self.files["fan1_input"] = f"{round(sway(self.age, 1200, 300))}\n"
+        self.files[f"temp{self.number}_input"] = f"{round(sway(self.age, 48_000, 6_000))}\n"
+        self.files[f"fan{self.number}_input"] = f"{round(sway(self.age, 1200, 300))}\n"
         return b""
 
 
@@ -98,5 +98,6 @@ DRIVER = Driver(
     settings=Settings,
     device=Watch,
     emulator=Emulator,
+    emulated=Emulator,
     documentation=__doc__,
 )

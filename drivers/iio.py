@@ -100,27 +100,28 @@ def find(kind: str, number: str, shown: tuple[str, ...]) -> Channel | None:
 
 
 class Emulator:
-    """A board with all there is, some of it raw."""
+    """A board with all there is, some of it raw, at the channel of *settings*."""
 
-    def __init__(self) -> None:
-        self.age = 0.0
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.age, channel = 0.0, settings and settings.channel
+        self.number = "" if channel is None else str(channel)
         self.files = {
             "in_temp_offset": "-500\n",
             "in_temp_scale": "10.000000000\n",
-            "in_pressure_input": "101.325000000\n",
-            "in_concentration_co2_input": "0.063600000\n",
-            "in_illuminance_input": "420\n",
-            "in_voltage_raw": "2048\n",
+            f"in_pressure{self.number}_input": "101.325000000\n",
+            f"in_concentration_co2{self.number}_input": "0.063600000\n",
+            f"in_illuminance{self.number}_input": "420\n",
+            f"in_voltage{self.number}_raw": "2048\n",
             "in_voltage_scale": "1.611328125\n",
-            "in_current_input": "120\n",
-            "in_power_input": "396\n",
+            f"in_current{self.number}_input": "120\n",
+            f"in_power{self.number}_input": "396\n",
         }
         self.tick(0)
 
     def tick(self, seconds: float) -> bytes:
         self.age += seconds
-        self.files["in_temp_raw"] = f"{round(sway(self.age, 2650, 200))}\n"
-        self.files["in_humidityrelative_input"] = f"{round(sway(self.age, 45_000, 5_000))}\n"
+        self.files[f"in_temp{self.number}_raw"] = f"{round(sway(self.age, 2650, 200))}\n"
+        self.files[f"in_humidityrelative{self.number}_input"] = f"{round(sway(self.age, 45_000, 5_000))}\n"
         return b""
 
 
@@ -133,5 +134,6 @@ DRIVER = Driver(
     settings=Settings,
     device=Sensor,
     emulator=Emulator,
+    emulated=Emulator,
     documentation=__doc__,
 )

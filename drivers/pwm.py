@@ -137,10 +137,10 @@ class Files(dict[str, str]):
 
 
 class Emulator:
-    """A chip of two channels."""
+    """A chip of four channels, as in a Raspberry Pi 5; its elders have two."""
 
     def __init__(self) -> None:
-        self.files: dict[str, str] = Files({f"{CHIP}/npwm": "2\n", f"{CHIP}/export": ""})
+        self.files: dict[str, str] = Files({f"{CHIP}/npwm": "4\n", f"{CHIP}/export": ""})
 
     def tick(self, seconds: float) -> bytes:
         return b""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drivers.api import BadValue, Value, WrongDevice
-from drivers.hwmon import Settings, Watch
+from drivers.hwmon import DRIVER, Settings, Watch
 from tests.drivers.talk import meet
 from tests.drivers.test_iio import Shown
 
@@ -39,3 +39,8 @@ def test_a_sensor_that_the_kernel_says_is_broken_is_no_reading() -> None:
 def test_a_number_that_there_is_not() -> None:
     with pytest.raises(WrongDevice, match="no channel 3; its files are temp1_input"):
         measured(3, temp1_input="1")
+
+
+def test_the_channel_that_is_wanted_is_emulated() -> None:
+    for settings in Settings(), Settings(3):
+        assert set(meet(Watch(settings).measure(), DRIVER.emulating(settings))) == set(DRIVER.quantities)

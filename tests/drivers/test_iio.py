@@ -6,7 +6,7 @@ import pytest
 
 from drivers.api import BadFrame, BadValue, DeviceError, Value, WrongDevice
 from drivers.codec.sysfs import names, number
-from drivers.iio import Sensor, Settings
+from drivers.iio import DRIVER, Sensor, Settings
 from tests.drivers.talk import meet
 
 
@@ -69,3 +69,8 @@ def test_numbers_and_names_end_with_their_line() -> None:
 def test_units_are_those_of_the_registry() -> None:
     found = measured(in_concentration_co2_input="0.0636", in_power_input="396", in_current_input="-120")
     assert found == pytest.approx({"co2": 636.0, "power": 0.396, "current": -0.12})
+
+
+def test_the_channel_that_is_wanted_is_emulated() -> None:
+    for settings in Settings(), Settings(3):
+        assert set(meet(Sensor(settings).measure(), DRIVER.emulating(settings))) == set(DRIVER.quantities)
