@@ -259,7 +259,10 @@ def read_serial(table: Table, line: Serial) -> SerialPort | None:
 def read_settings(table: Table, driver: Driver[Any]) -> object | None:
     """The driver's own settings, each checked by its type, then all together by the class itself."""
     before, hints, values = len(table.page.problems), get_type_hints(driver.settings), dict[str, Any]()
+    measured = {quantity.name for quantity in driver.quantities}
     for field in fields(driver.settings):
+        if field.name in measured and isinstance(table.raw.get(field.name), dict):
+            continue  # the quantity's table: pwm has a frequency in both senses
         read = partial(convert, hints[field.name])
         if field.name in table.raw:
             values[field.name] = table.take(field.name, read, None)

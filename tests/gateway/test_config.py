@@ -175,6 +175,13 @@ def test_two_channels_of_a_pwm_chip_are_two_devices() -> None:
     assert len(read(one + one.replace("device.a", "device.b") + "channel = 1\n").devices) == 2
 
 
+def test_a_quantity_that_is_a_setting_too_has_its_table() -> None:
+    (fan,) = read('[device.fan]\ndriver = "pwm"\npwm = "x.pwm"\nfrequency.label = "Pitch"\n').devices
+    assert fan.quantities["frequency"].label == "Pitch" and fan.settings == pwm.Settings()
+    (fan,) = read('[device.fan]\ndriver = "pwm"\npwm = "x.pwm"\nfrequency = 50\n').devices
+    assert fan.settings == pwm.Settings(frequency=50)
+
+
 def test_a_quantity_that_is_not_enabled_is_neither_shown_nor_set() -> None:
     (attic,) = read(ATTIC + "humidity.enabled = false\n").devices
     plan = planned(attic)
