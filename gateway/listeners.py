@@ -3,10 +3,11 @@ may be the gateway that ran before us, and all other interfaces and devices go o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
-from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IDelayedCall, IListeningPort, IProtocolFactory
@@ -77,6 +78,6 @@ class Listeners:
 
 def said(host: Any) -> str:
     """A listening address as a person writes it."""
-    return (
-        f"{host.host}:{host.port}" if isinstance(host, IPv4Address | IPv6Address) else str(getattr(host, "name", host))
-    )
+    if isinstance(host, IPv4Address | IPv6Address):
+        return f"{host.host}:{host.port}"
+    return os.fsdecode(host.name) if isinstance(host, UNIXAddress) and host.name else str(host)

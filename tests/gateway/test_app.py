@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from gateway import app, catalog, config
+from gateway.listeners import said
 from gateway.transports.i2c import I2CBus
 from gateway.transports.queue import Job
 
@@ -44,6 +46,11 @@ def ended(deferred: Deferred[Any]) -> list[Any]:
     found = list[Any]()
     deferred.addBoth(found.append)
     return found
+
+
+def test_a_listening_address_is_said_as_people_write_it() -> None:
+    assert said(UNIXAddress("/run/gateway/tcp")) == "/run/gateway/tcp"
+    assert said(IPv4Address("TCP", "127.0.0.1", 7600)) == "127.0.0.1:7600"
 
 
 def test_stop_goes_listeners_devices_buses(monkeypatch: pytest.MonkeyPatch) -> None:

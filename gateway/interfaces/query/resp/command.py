@@ -35,6 +35,7 @@ class Client(Protocol):
     session: Session
     tally: Tally
     number: int
+    since: float  # seconds of the reactor's clock
     version: Literal[2, 3]  # of RESP
     label: str  # its name, by CLIENT SETNAME
     library: dict[str, str]  # by CLIENT SETINFO

@@ -83,10 +83,13 @@ def set_info(client: Client, what: bytes, value: bytes) -> Simple:
 
 
 def client_info(client: Client) -> str:
+    """Libraries read some fields as numbers that mean nothing here; what is asked by the client itself is not idle."""
     block = -1 if client.block is None else len(client.block)
+    age = int(client.session.commands.time.seconds() - client.since)
     return (
-        f"id={client.number} addr={client.session.who.origin} name={client.label} db=0 "
-        f"sub={len(client.channels)} psub={len(client.patterns)} multi={block} resp={client.version} user=default "
+        f"id={client.number} addr={client.session.who.origin} name={client.label} age={age} idle=0 flags=N db=0 "
+        f"sub={len(client.channels)} psub={len(client.patterns)} multi={block} qbuf=0 qbuf-free=0 argv-mem=0 "
+        f"obl=0 oll=0 omem=0 tot-mem=0 resp={client.version} user=default "
         f"lib-name={client.library.get('lib-name', '')} lib-ver={client.library.get('lib-ver', '')}\n"
     )
 

@@ -37,7 +37,7 @@ class Resp:
 
     def __init__(self, session: Session, tally: Tally, queue: list[Any]) -> None:
         self.session, self.tally, self.queue = session, tally, queue
-        self.number = tally.ever
+        self.number, self.since = tally.ever, session.commands.time.seconds()
         self.parser = Parser()
         self.answers = session.answers(got)
         self.channels: dict[bytes, str] = {}

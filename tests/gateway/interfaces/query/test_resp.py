@@ -307,10 +307,14 @@ def test_hello_chooses_the_version_and_back() -> None:
 def test_who_is_there() -> None:
     talk = Talk()
     assert talk.line("CLIENT SETINFO LIB-NAME mine") == "OK" and talk.line("CLIENT ID") == 1
+    talk.house.time.advance(90)
     assert (
         talk.line("CLIENT INFO")
         == talk.line("CLIENT LIST")
-        == ("id=1 addr=127.0.0.1:40000 name= db=0 sub=0 psub=0 multi=-1 resp=2 user=default lib-name=mine lib-ver=\n")
+        == (
+            "id=1 addr=127.0.0.1:40000 name= age=90 idle=0 flags=N db=0 sub=0 psub=0 multi=-1 qbuf=0 qbuf-free=0 "
+            "argv-mem=0 obl=0 oll=0 omem=0 tot-mem=0 resp=2 user=default lib-name=mine lib-ver=\n"
+        )
     )
 
 
