@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import re
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from gateway.client import Client, GatewayError
 
@@ -34,7 +36,7 @@ def export(client: Client, pattern: str, start: str, end: str, form: str, path: 
 
 def write(client: Client, pattern: str, start: str, end: str, form: str, file: TextIO, last: Last | None) -> int:
     client.ask("json on")
-    table = csv.DictWriter(file, COLUMNS, lineterminator="\n") if form == "csv" else None
+    table = csv.DictWriter(Lines(file), COLUMNS, lineterminator="\r\n") if form == "csv" else None
     if table is not None and (file is sys.stdout or not file.tell()):
         table.writeheader()
     count, bar = 0, Bar(client, pattern, start, end, last)
@@ -47,6 +49,17 @@ def write(client: Client, pattern: str, start: str, end: str, form: str, file: T
         bar.show(row["name"], count)
     bar.end(count)
     return count
+
+
+class Lines:
+    """What `csv` writes into, with lines that end as Unix has them: it puts a text with a carriage return into quotes
+    only where lines end with one."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
+
+    def write(self, line: str) -> None:
+        self.file.write(line.removesuffix("\r\n") + "\n")
 
 
 def rows(client: Client, words: str) -> Iterator[dict[str, Any]]:
@@ -74,23 +87,46 @@ def left_off(path: Path, form: str) -> Last | None:
     """The last whole row of the file at *path*; a torn one behind it is taken away.  Raises GatewayError when it is
     not what ``export`` writes."""
     with path.open("rb+") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - TAIL))
+        before = max(0, file.seek(0, 2) - TAIL)
+        quoted = form == "csv" and odd_quotes(file, before)
+        file.seek(before)
         tail = file.read()
-        whole = tail[: tail.rfind(b"\n") + 1]
-        file.truncate(size - len(tail) + len(whole))
-    lines = whole.decode(errors="replace").splitlines()
-    if not lines or lines == [",".join(COLUMNS)]:
+        ends = row_ends(tail, form, quoted)
+        file.truncate(before + (ends[-1] if ends else 0))
+    if not ends:
+        return None
+    line = tail[ends[-2] if len(ends) > 1 else 0 : ends[-1]].decode(errors="replace")
+    if line == ",".join(COLUMNS) + "\n":
         return None
     try:
         if form == "json":
-            row = json.loads(lines[-1])
+            row = json.loads(line)
         else:
-            row = dict(zip(COLUMNS, next(csv.reader([lines[-1]])), strict=True))
+            row = dict(zip(COLUMNS, next(csv.reader(io.StringIO(line, newline=""))), strict=True))
         ms = round(float(row["monotonic"]) * 1000)
         return Last(str(row["name"]), row["time"] or "", int(row["boot"]), ms, int(row["seq"]))
-    except (ValueError, KeyError, TypeError, StopIteration) as error:
+    except (ValueError, KeyError, TypeError, StopIteration, csv.Error) as error:
         raise GatewayError(f"{path}: its last line is no reading as `export` writes it: {error}") from None
+
+
+def odd_quotes(file: BinaryIO, before: int) -> bool:
+    """Whether the byte at *before* stands within quotes, where a text may have lines of its own."""
+    file.seek(0)
+    count = 0
+    while before and (part := file.read(min(before, TAIL))):
+        count, before = count + part.count(b'"'), before - len(part)
+    return count % 2 == 1
+
+
+def row_ends(data: bytes, form: str, quoted: bool) -> list[int]:
+    """Where rows end in *data*, which may begin *quoted*."""
+    ends = []
+    for found in re.finditer(rb'["\n]' if form == "csv" else rb"\n", data):
+        if found[0] == b'"':
+            quoted = not quoted
+        elif not quoted:
+            ends.append(found.end())
+    return ends
 
 
 class Bar:

@@ -58,7 +58,7 @@ def moment(text: str, clock: Clock) -> Moment:
     if text == "now":
         return Moment(here + HERE, running)
     if text.startswith("+") and NUMBER.fullmatch(text[1:]):
-        since = float(text[1:])
+        since = min(float(text[1:]), END)
         wall = clock.wall(clock.boot, since)
         return Moment(since if wall is None else wall, running)
     if text.startswith("-") and (NUMBER.fullmatch(text[1:]) or DURATION.fullmatch(text[1:])):

@@ -101,19 +101,23 @@ def pack(points: Points) -> bytes:
     return LENGTHS.pack(len(points.ms), len(much)) + much + little
 
 
-def unpack(data: bytes, boot: int) -> Points:
-    """The points of a block.  Raises ValueError when it is damaged."""
+def unpack(data: bytes, boot: int, rest: bool = False) -> Points:
+    """The points of a block; with their numbers at once, if the *rest* is wanted.  Raises ValueError when it is
+    damaged."""
     try:
         count, size = LENGTHS.unpack_from(data)
         much = zlib.decompress(data[LENGTHS.size : LENGTHS.size + size])
         origin, ms, at = unpacked(much, count, 0)
         base, values, at = unpacked(much, count, at)
         words = json.loads(much[at:]) if at < len(much) else None
+        points = Points(boot, origin, ms, base, values, words, data[LENGTHS.size + size :])
+        if rest:
+            points.more()
     except (zlib.error, LookupError, ValueError, OverflowError) as error:
         raise ValueError(f"a damaged block: {error}") from None
     except Exception as error:  # struct.error is an Exception of its own
         raise ValueError(f"a damaged block: {error!r}") from None
-    return Points(boot, origin, ms, base, values, words, data[LENGTHS.size + size :])
+    return points
 
 
 @dataclass(slots=True)

@@ -244,7 +244,8 @@ class Buckets:
         times: list[int] = []
         values: list[Value] = []
         for key in chosen:
-            for at, value in (found[key] if found else self).values(key):
+            points = [*(found[key] if found else self).values(key)]
+            for at, value in reversed(points) if question.backwards else points:
                 times.append(at)
                 values.append(value)
         if self.need in ("mean", "twa", "rate"):

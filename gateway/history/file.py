@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import time
 from importlib.resources import files
@@ -15,6 +16,7 @@ VERSION = 1  # of the schema
 MEMORY = ":memory:"
 BUSY, READ_ONLY, IO, CORRUPT, FULL, NO_FILE = 5, 8, 10, 11, 13, 14  # sqlite.org/rescode.html
 NO_DATABASE = 26
+DAMAGE = re.compile("malformed|decode to UTF-8")  # of an error without a code
 PAGE = 2048
 CHECKPOINT = 500  # pages of the log that are written into the database together
 
@@ -53,6 +55,9 @@ def connect(path: str) -> sqlite3.Connection:
     except sqlite3.Error as error:
         db.close()
         raise told(error, path) from error
+    except UnicodeDecodeError as error:  # SQLite says what is wrong in words of the file
+        db.close()
+        raise Damaged(f"{path} is damaged: {error}") from error
     except BaseException:
         db.close()
         raise
@@ -75,7 +80,7 @@ def upgrade(db: sqlite3.Connection, path: str) -> None:
 def told(error: sqlite3.Error, path: str) -> HistoryError:
     """What *error* means to a person."""
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-    if code in (CORRUPT, NO_DATABASE) or (not code and "malformed" in str(error)):
+    if code in (CORRUPT, NO_DATABASE) or (not code and DAMAGE.search(str(error))):
         return Damaged(f"{path} is damaged: {error}")
     if code == BUSY:
         return Busy(f"{path} is in use by another process")

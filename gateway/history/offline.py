@@ -5,24 +5,27 @@ Both only add: a reading that is there already, by its boot and number, is passe
 
 from __future__ import annotations
 
-import json
 import sqlite3
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
-from itertools import groupby
+from datetime import UTC, datetime
+from itertools import groupby, islice
+from math import isfinite
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
 
 from drivers.api import Value
 from gateway.history.block import SIZE, Points, unpack
-from gateway.history.head import Series, encoded
+from gateway.history.head import MOST, Series, encoded
 from gateway.history.keep import roll
-from gateway.history.past import Span, parts_of
+from gateway.history.past import Span, blocks, whole
 from gateway.history.question import HistoryError
-from gateway.history.rescue import before_damage
-from gateway.history.store import FOREVER, Store, unbatched
+from gateway.history.rescue import times
+from gateway.history.store import FOREVER, Store, characters, unbatched
 from gateway.history.succession import same
 
 Tell = Callable[[int], None]  # how many readings are done
@@ -32,9 +35,22 @@ Row = tuple[str, str, str, int, int, int, int, Value, bool, int | None]
 
 
 def add(store: Store, rows: Iterable[Row], tell: Tell) -> int:
-    """Store *rows*, which stand together by name and boot, in their order.  How many were new."""
-    added = seen = 0
+    """Store *rows*, which take least room where they stand together by name and boot.  How many were new.  When *rows*
+    end with an error, those before it are there."""
     touched: dict[int, set[int]] = {}
+    try:
+        return add_all(store, rows, tell, touched)
+    finally:
+        store.rolled.clear()
+        for boot, among in touched.items():
+            deque(roll(store, boot, None, among), 0)  # hours that were made without these
+        with store.writing():
+            store.db.execute("INSERT OR REPLACE INTO kept VALUES ('gateway', 'boot', ?)", (b"%d" % store.boot,))
+
+
+def add_all(store: Store, rows: Iterable[Row], tell: Tell, touched: dict[int, set[int]]) -> int:
+    """Store *rows*; *touched* learns of which series in which boot there are more now."""
+    added = seen = 0
     for (name, kind, unit, digits, boot), run in groupby(rows, key=lambda row: row[:5]):
         series = same(store, Series(0, name, kind, unit, digits, FOREVER))
         while part := [row for _, row in zip(range(SIZE), run, strict=False)]:
@@ -44,35 +60,52 @@ def add(store: Store, rows: Iterable[Row], tell: Tell) -> int:
                     store.db.execute(statement, values)
                 count = put(store, series, boot, part)
             store.queue.clear()
+            store.boot = max(store.boot, boot)
             if count:
                 added += count
                 touched.setdefault(boot, set()).add(series.id)
             tell(seen)
-        store.boot = max(store.boot, boot)
-    store.rolled.clear()
-    for boot, among in touched.items():
-        deque(roll(store, boot, None, among), 0)  # hours that were made without these
-    with store.writing():
-        store.db.execute("INSERT OR REPLACE INTO kept VALUES ('gateway', 'boot', ?)", (b"%d" % store.boot,))
     return added
 
 
 def put(store: Store, series: Series, boot: int, rows: list[Row]) -> int:
-    """One block of what is not there yet."""
-    there: set[int] = set()
-    for _, points, begin, end in parts_of(store, series, Span(boot, rows[0][5], rows[-1][5] + 1, None), False):
-        there.update(points.more()[0][begin:end])
-    fresh = [row for row in rows if row[6] not in there]
+    """Store what is not there yet of *rows*, in blocks that do not overlap: one that is there and in which some of them
+    belong is made anew with these.  How many were new.  Raises HistoryError when they are of another boot."""
+    rows.sort(key=itemgetter(5, 6))
+    around = Span(boot, rows[0][5], rows[-1][5] + 1, None)
+    among = [(start, number, points) for start, stop, number, _ in blocks(store, series.id, around)
+             if stop >= around.start and (points := whole(store, number, boot, rest=True)) is not None]  # fmt: skip
+    found = [reading for _, _, points in among for reading in readings(points)]
+    there = {seq: ms for ms, seq, _, _ in found}
+    fresh = {row[6]: row for row in rows if row[6] not in there}
+    for row in rows:
+        if row[5] != there.get(row[6], row[5]):
+            raise HistoryError(f"{series.name}: reading {row[6]} of start {boot} is there already, and was at another "
+                               "time: these are of another history, or from before it was begun anew")  # fmt: skip
     if not fresh:
         return 0
-    for row in fresh:
+    for row in fresh.values():
         learn(store, boot, row[5], row[9])
-    kept = [kept_as(series, row[7]) for row in fresh]
-    values, words = encoded(kept)
-    suspects = {at for at, row in enumerate(fresh) if row[8]}
-    points = Points(boot, 0, [row[5] for row in fresh], 0, values, words, ([row[6] for row in fresh], suspects))
-    store.add(series, points, merge=False)
+    found += [(row[5], row[6], kept_as(series, row[7]), row[8]) for row in fresh.values()]
+    for start, number, _ in among:
+        store.db.execute("DELETE FROM span WHERE series=? AND boot=? AND start=? AND block=?",
+                         (series.id, boot, start, number))  # fmt: skip
+        store.db.execute("DELETE FROM block WHERE id=?", (number,))
+    for _, segment in groupby(sorted(found, key=itemgetter(0, 1)), key=lambda each: store.segment(boot, each[0])):
+        while part := list(islice(segment, SIZE)):
+            times, seqs, kept, suspects = zip(*part, strict=True)
+            values, words = encoded(list(kept))
+            doubtful = {at for at, suspect in enumerate(suspects) if suspect}
+            store.add(series, Points(boot, 0, times, 0, values, words, (seqs, doubtful)), merge=False)
     return len(fresh)
+
+
+def readings(points: Points) -> Iterator[tuple[int, int, int | float | str, bool]]:
+    """Millisecond, number, value as it is kept, and whether it is suspect."""
+    seqs, suspects = points.more()
+    for at, (ms, value) in enumerate(zip(points.ms, points.values, strict=True)):
+        kept = points.base + value if points.words is None else points.words[int(value)]
+        yield points.origin + ms, seqs[at], kept, at in suspects
 
 
 def learn(store: Store, boot: int, ms: int, offset: int | None) -> None:
@@ -93,31 +126,55 @@ def learn(store: Store, boot: int, ms: int, offset: int | None) -> None:
 
 
 def kept_as(series: Series, value: Value) -> int | float | str:
-    return value if isinstance(value, str) else round(value * 10**series.digits)
+    if isinstance(value, str):
+        return characters(value)
+    kept = value * 10**series.digits
+    return round(kept) if abs(kept) < MOST else float(kept)
 
 
 # From a file that `gateway export` wrote
 
 
+class Line(msgspec.Struct, frozen=True):
+    """One reading as it is written."""
+
+    name: Annotated[str, Meta(pattern=r"^\S+\.\S+$", max_length=200)]
+    value: bool | int | float | str
+    unit: str
+    kind: Literal["float", "int", "flag", "choice", "text"]
+    digits: Annotated[int, Meta(ge=0, le=20)]
+    time: str | None
+    quality: str
+    boot: Annotated[int, Meta(ge=1, le=10**9)]
+    seq: Annotated[int, Meta(ge=0, le=2**53)]
+    monotonic: Annotated[float, Meta(ge=0, le=1e10)]
+
+    def row(self) -> Row:
+        """Raises ValueError when its value is not of its kind, or its time none."""
+        ms, value, kind = round(self.monotonic * 1000), self.value, self.kind
+        if isinstance(value, str) != (kind in ("choice", "text")) or isinstance(value, bool) != (kind == "flag"):
+            raise ValueError(f"{value!r} is no {kind}")
+        if isinstance(value, float) and not isfinite(value * 10**self.digits):
+            raise ValueError(f"{value!r} is too large")
+        offset = None
+        if self.time is not None:
+            wall = datetime.fromisoformat(self.time)
+            offset = round((wall if wall.tzinfo else wall.replace(tzinfo=UTC)).timestamp() * 1000) - ms
+        key = self.name, kind, self.unit, self.digits
+        return *key, self.boot, ms, self.seq, value, self.quality == "suspect", offset
+
+
 def lines(path: Path) -> Iterator[Row]:
     """The readings in a file of JSON lines.  Raises HistoryError, with the line, at the first that is none."""
-    with path.open(encoding="utf-8") as file:
+    decode = msgspec.json.Decoder(Line).decode
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
-                data = json.loads(line)
-                yield row(data)
-            except (ValueError, KeyError, TypeError) as error:
+                yield decode(line).row()
+            except (ValueError, OverflowError) as error:
                 raise HistoryError(
                     f"{path}:{number}: no reading as `gateway export --json` writes it: {error}"
                 ) from None
-
-
-def row(data: dict[str, Any]) -> Row:
-    ms, time = round(data["monotonic"] * 1000), data["time"]
-    wall = None if time is None else round(datetime.fromisoformat(time).timestamp() * 1000)
-    offset = None if wall is None else wall - ms
-    key = data["name"], data["kind"], data["unit"], int(data["digits"])
-    return *key, data["boot"], ms, data["seq"], data["value"], data["quality"] == "suspect", offset
 
 
 # From a damaged database
@@ -129,18 +186,17 @@ def salvaged(path: Path) -> Iterator[Row]:
     try:
         series = {each[0]: Series(*each) for each in readable(db, "series", "id, name, kind, unit, digits, keeps")}
         offsets: dict[int, list[tuple[int, int]]] = {}
-        for boot, since, offset in before_damage(db, "SELECT boot, since, offset FROM segment ORDER BY boot, since"):
+        for boot, since, offset in times(db):
             offsets.setdefault(boot, []).append((since, offset))
         for _, number, boot, data in readable(db, "block", "id, series, boot, data"):
             try:
-                points = unpack(data, boot)
-                seqs, suspects = points.more()
-            except (ValueError, zlib.error):
+                points = unpack(data, boot, rest=True)
+            except ValueError:
                 continue  # this block is what was damaged
             if (of := series.get(number)) is not None:
-                for at, (ms, value) in enumerate(zip(points.ms, points.values, strict=True)):
-                    shown = points.words[int(value)] if points.words else (points.base + value) / 10**of.digits
-                    yield rowed(of, boot, points.origin + ms, seqs[at], shown, at in suspects, offsets)
+                for ms, seq, kept, suspect in readings(points):
+                    told = kept if isinstance(kept, str) else kept / 10**of.digits
+                    yield rowed(of, boot, ms, seq, told, suspect, offsets)
         for _, boot, data in readable(db, "log", "id, boot, data"):
             try:
                 batch = sorted(unbatched(data))
@@ -172,7 +228,7 @@ def readable(db: sqlite3.Connection, table: str, columns: str) -> Iterator[Any]:
                 found = db.execute(
                     f"SELECT {columns} FROM {table} WHERE id {beyond} ? ORDER BY id {order} LIMIT 1", (at,)
                 ).fetchone()
-            except sqlite3.Error:
+            except (sqlite3.Error, UnicodeDecodeError):
                 break
             if found is None or (order == "DESC" and found[0] <= seen):
                 return

@@ -61,11 +61,11 @@ def blocks(store: Store, series: int, span: Span, more: str = "n") -> Iterator[A
     return store.db.execute(asked, (series, span.boot, row[0] if row else span.start, span.stop))
 
 
-def whole(store: Store, number: object, boot: int) -> Points | None:
-    """The points of the block called *number*; None when it is damaged, which is counted."""
+def whole(store: Store, number: object, boot: int, rest: bool = False) -> Points | None:
+    """The points of the block called *number*, as ``unpack`` gives them; None when it is damaged, which is counted."""
     row = store.db.execute("SELECT data FROM block WHERE id=?", (number,)).fetchone()
     try:
-        return unpack(row[0], boot) if row else None
+        return unpack(row[0], boot, rest) if row else None
     except ValueError:
         store.damaged += 1
         return None
@@ -86,7 +86,7 @@ def parts_of(store: Store, series: Series, span: Span, backwards: bool) -> Itera
         if isinstance(each, Head):
             points: Points | None = each.points(each.find(span.start), each.find(span.stop))
         else:
-            points = whole(store, each[2], span.boot)
+            points = whole(store, each[2], span.boot, rest=True)
         if points:
             begin, end = points.find(span.start), points.find(span.stop)
             if begin < end:

@@ -18,11 +18,14 @@ def rescue(path: str, store: Store) -> None:
     try:
         with suppress(sqlite3.Error):
             db.execute("PRAGMA locking_mode=EXCLUSIVE")  # no file beside it
-        for boot, since, offset in before_damage(db, "SELECT boot, since, offset FROM segment ORDER BY boot, since"):
+        for boot, since, offset in times(db):
             store.learn(Segment(boot, since / 1000, offset / 1000))
         for kind, key, data in before_damage(db, "SELECT kind, key, data FROM kept WHERE kind != 'gateway'"):
             if kind == "floor":
-                store.floors[int(key)] = int(data)
+                try:
+                    store.floors[int(key)] = int(data)
+                except ValueError:
+                    continue
             store.put("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", kind, key, data)
         for table, columns in ("event", EVENT), ("deed", DEED):
             places = ", ".join("?" * len(columns.split(",")))
@@ -33,9 +36,15 @@ def rescue(path: str, store: Store) -> None:
     store.boot = max([store.boot, *store.segments, *store.floors])  # no later start may have one of these numbers
 
 
+def times(db: sqlite3.Connection) -> list[tuple[int, int, int]]:
+    """The clock segments that can be read: boot, since, offset."""
+    rows = before_damage(db, "SELECT boot, since, offset FROM segment ORDER BY boot, since")
+    return [row for row in rows if all(isinstance(each, int) for each in row)]
+
+
 def before_damage(db: sqlite3.Connection, asked: str) -> list[Any]:
-    """The rows before the first that cannot be read."""
+    """The rows before the first that cannot be read, and of these the whole ones."""
     found: list[Any] = []
-    with suppress(sqlite3.Error):
-        found.extend(db.execute(asked))
+    with suppress(sqlite3.Error, UnicodeDecodeError):
+        found.extend(row for row in db.execute(asked) if None not in row)
     return found

@@ -21,7 +21,7 @@ import msgspec
 from drivers.api import Value
 from gateway.clock import Segment
 from gateway.history.block import SIZE, Points, Sum, pack, summed, unpack
-from gateway.history.file import MEMORY, PAGE, HistoryError, connect, told
+from gateway.history.file import MEMORY, PAGE, Damaged, HistoryError, connect, told
 from gateway.history.head import MOST, Head, Series, together
 from gateway.reading import Reading, Readings
 
@@ -57,8 +57,12 @@ class Store:
         self.edition = 0  # grows when readings move from the log into blocks
         self.thin = 0  # milliseconds that a series of numbers keeps between two readings
         try:
-            self.load()
-            self.recover()
+            with self.reading():
+                self.load()
+                self.recover()
+        except (ValueError, TypeError, OverflowError) as error:  # what is read there is not what was written
+            self.db.close()
+            raise Damaged(f"{path} is damaged: {error}") from error
         except BaseException:
             self.db.close()
             raise
@@ -71,7 +75,7 @@ class Store:
                 self.know(Series(*row))
             self.segments: dict[int, list[tuple[int, int]]] = {}  # boot -> (since, offset), in milliseconds
             for boot, since, offset in self.db.execute("SELECT * FROM segment ORDER BY boot, since"):
-                self.segments.setdefault(boot, []).append((since, offset))
+                self.segments.setdefault(boot, []).append((int(since), int(offset)))
             rows = self.db.execute("SELECT key, data FROM kept WHERE kind='floor'")
             self.floors = {int(key): int(at) for key, at in rows}  # boot -> the last time known before it
         self.boot = self.boots()
@@ -368,7 +372,7 @@ class Store:
         )
         row = self.db.execute(asked, (series, self.boot if boot is None else boot)).fetchone()
         try:
-            return None if row is None else (row[:5], unpack(row[5], row[1]))
+            return None if row is None else (row[:5], unpack(row[5], row[1], rest=True))
         except ValueError:
             self.damaged += 1
             return None

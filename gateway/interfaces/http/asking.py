@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 USUAL, MOST = 1000, 100_000  # points of an answer
 FORMATS = ("json", "jsonl", "csv")
+PLACE = re.compile(r"(running-)?(\d{1,18})-(-?\d{1,18})-(\d{1,18})", re.ASCII)
 PARAMETERS = ("name", "from", "to", "step", "aggregate", "format", "limit", "order", "after")
 
 
@@ -97,10 +99,10 @@ def chosen(me: Session, patterns: list[str], span: Span) -> list[str]:
 def place(after: str, span: Span) -> tuple[str, Place | None]:
     """The name, and the place within it, that a page goes on from.  Raises Refusal."""
     name, _, at = after.rpartition("@")
-    words = at.split("-")
-    if span.step is not None and at and (words[0] == "running") != span.running:
+    if not at:
+        return name, None
+    if (found := PLACE.fullmatch(at)) is None:
+        raise Refusal(400, "`after` is what `next` said in the page before, and nothing else")
+    if span.step is not None and bool(found[1]) != span.running:
         raise Refusal(400, "the clock was set since the page before; ask anew, without `after`")
-    try:
-        return name, Place(*map(int, words[-3:])) if at else None
-    except (TypeError, ValueError):
-        raise Refusal(400, "`after` is what `next` said in the page before, and nothing else") from None
+    return name, Place(*map(int, found.groups()[1:]))

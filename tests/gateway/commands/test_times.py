@@ -68,6 +68,11 @@ def test_no_moment(clock: Clock, text: str, words: str) -> None:
     assert words in str(caught.value) and len(str(caught.value)) < 200
 
 
+def test_no_moment_is_beyond_what_the_history_counts(clock: Clock, unset: Clock) -> None:
+    for known in (clock, unset):
+        assert moment("+" + "9" * 20, known).seconds <= 2 * END
+
+
 def test_dates_may_be_as_old_as_they_like(clock: Clock) -> None:
     assert moment("0001-01-01", clock).seconds == datetime.fromisoformat("0001-01-01T00:00Z").timestamp()
 

@@ -256,6 +256,8 @@ def test_extremes_keep_both_ends_for_a_drawing() -> None:
         past.tell(NAME, value)
     found = past.all(NAME, WALL, WALL + 100, step=1000, aggregate="extremes")
     assert [value for _, value in found] == [-3.0, 9.0]
+    newest = past.all(NAME, WALL, WALL + 100, step=1000, aggregate="extremes", backwards=True)
+    assert newest == found[::-1]
 
 
 def test_flags_and_texts_are_kept_too() -> None:
@@ -307,6 +309,10 @@ def test_a_damaged_block_is_passed_over_and_counted() -> None:
     past.store.db.execute("UPDATE block SET data=substr(data, 1, 100) WHERE id=2")
     assert len(past.ask(NAME, 0, 2**33, limit=10_000)) == 2 * SIZE
     assert past.store.damaged == 1
+    past.store.db.execute("UPDATE block SET data=substr(data, 1, length(data) - 20) WHERE id=1")  # its numbers
+    for backwards in (False, True):
+        assert len(past.ask(NAME, 0, 2**33, limit=10_000, backwards=backwards)) == SIZE
+    assert past.store.damaged == 5
 
 
 @pytest.mark.parametrize("backwards", [False, True])
@@ -320,9 +326,9 @@ def test_a_page_unpacks_nothing_that_the_pages_before_have_shown(
     past.commit()
     past.store.pack(everything=True)
 
-    def counted(store: Store, number: Any, boot: int) -> Points | None:
+    def counted(store: Store, number: Any, boot: int, rest: bool) -> Points | None:
         unpacked.append(number)
-        return whole(store, number, boot)
+        return whole(store, number, boot, rest)
 
     monkeypatch.setattr("gateway.history.past.whole", counted)
     wanted = past.listed(NAME, 0, 2**33)

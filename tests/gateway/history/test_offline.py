@@ -6,8 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gateway.clock import iso_ms
 from gateway.history import offline
+from gateway.history.question import HistoryError
 from gateway.history.store import Store
 from tests.gateway.history.past import WALL, Past
 
@@ -123,3 +126,77 @@ def test_hours_of_a_boot_are_finished_by_whichever_boot_has_the_time(tmp_path: P
     past.store.db.execute("DELETE FROM hour")
     past.kill()  # boots 1 to 3 are done with
     assert past.store.db.execute(asked).fetchall() == []
+
+
+@pytest.mark.parametrize("order", ["newest first", "every other", "its end first"])
+def test_the_order_of_a_file_is_of_no_account(order: str, tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    past = Past(tmp_path / "first")
+    past.set_clock(WALL)
+    for at in range(2500):
+        if at == 1300:
+            past.set_clock(WALL + past.now / 1000 + 7200)
+        past.tell("attic.count", at, suspect=at % 7 == 0)
+        past.tell("manual.note", f"text {at % 9}", after=0)
+    lines = exported(past, tmp_path / "all.json", "attic.count", "manual.note").read_text().splitlines(True)
+    parts = {"newest first": [lines[::-1]], "every other": [lines[::2], lines[1::2]],
+             "its end first": [lines[1700:], lines[:1700]]}[order]  # fmt: skip
+    other = Past(tmp_path)
+    for part in parts:
+        (tmp_path / "part.json").write_text("".join(part))
+        assert brought(other.store, tmp_path / "part.json") == len(part)
+        assert brought(other.store, tmp_path / "part.json") == 0
+    for name in ("attic.count", "manual.note"):
+        for more in ({"limit": 300}, {"limit": 300, "backwards": True}, {"step": 600, "aggregate": "last"}, HOURLY):
+            assert other.all(name, 0, 2**33, **more) == past.all(name, 0, 2**33, **more)
+    assert other.store.db.execute("SELECT max(n) FROM span").fetchone()[0] <= 1000
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("boot", "x"), ("boot", 0), ("boot", 2**70), ("seq", 1.5), ("seq", -1), ("monotonic", 1e300), ("monotonic", None),
+     ("value", None), ("value", "warm"), ("value", True), ("value", 1e308), ("kind", "text"), ("kind", "flag"),
+     ("kind", "banana"), ("digits", 400), ("digits", -1), ("name", 7), ("name", "attic . x"), ("unit", None),
+     ("time", "yesterday"), ("quality", None)],
+)  # fmt: skip
+def test_a_line_that_is_no_reading_spoils_nothing(key: str, value: object, tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    past = Past(tmp_path / "first")
+    past.set_clock(WALL)
+    for _ in range(3):
+        past.tell("attic.temperature", 20.0)
+    file = exported(past, tmp_path / "all.json", "attic.temperature")
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    rows[1][key] = value
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    store = Store(str(tmp_path / "h.db"))
+    with pytest.raises(HistoryError, match=r"all\.json:2: no reading"):
+        brought(store, file)
+    store.close()
+    store = Store(str(tmp_path / "h.db"))
+    assert store.boot <= 1
+    file.write_text("".join(line for line in file.read_text().splitlines(True)[::2]))
+    assert brought(store, file) in (1, 2)
+
+
+def test_a_file_of_any_bytes_is_no_export(tmp_path: Path) -> None:
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe{}\n")
+    with pytest.raises(HistoryError, match="bytes:1: no reading"):
+        brought(Store(), tmp_path / "bytes")
+
+
+def test_readings_of_another_history_are_refused(tmp_path: Path) -> None:
+    """Both count their starts from 1."""
+    (tmp_path / "first").mkdir()
+    past, other = Past(tmp_path / "first"), Past(tmp_path)
+    for each, after in (past, 1000), (other, 1100):
+        each.set_clock(WALL + after)
+        for at in range(100):
+            each.tell("attic.count", at, after)
+        each.commit()
+        each.store.pack(everything=True)
+    before = other.all("attic.count", 0, 2**33), other.store.times()
+    file = exported(past, tmp_path / "all.json", "attic.count")
+    with pytest.raises(HistoryError, match="of another history"):
+        brought(other.store, file)
+    assert (other.all("attic.count", 0, 2**33), other.store.times()) == before

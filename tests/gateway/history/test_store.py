@@ -13,9 +13,10 @@ import pytest
 
 from gateway.history import file, store
 from gateway.history.block import SIZE
-from gateway.history.file import VERSION, Damaged, connect, set_aside
+from gateway.history.file import PAGE, VERSION, Damaged, connect, set_aside
 from gateway.history.keep import roll, trim
 from gateway.history.question import HistoryError
+from gateway.history.service import opened
 from gateway.history.store import Store
 from tests.gateway.history.past import WALL, Past, done
 
@@ -140,6 +141,44 @@ def test_a_damaged_file_is_set_aside_and_not_deleted(tmp_path: Path) -> None:
     path.write_bytes(b"and again")
     second = Path(set_aside(str(path)))  # within the same second
     assert second.read_bytes() == b"and again" and aside.read_bytes() == b"no database at all" * 500
+
+
+@pytest.mark.parametrize("table", ["series", "span", "block", "kept", "log", "segment"])
+def test_damage_is_found_wherever_it_is(table: str, tmp_path: Path) -> None:
+    """With readings in the log, which have to be put beside those in blocks."""
+    past = Past(tmp_path)
+    past.set_clock(WALL)
+    for at in range(1100):
+        past.tell(NAME, float(at))
+    past.commit()
+    past.store.pack()
+    (page,) = past.store.db.execute("SELECT rootpage FROM sqlite_master WHERE name=?", (table,)).fetchone()
+    past.store.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    past.store.db.close()
+    with open(past.store.path, "r+b") as file:
+        file.seek((page - 1) * PAGE)
+        file.write(b"\xff" * PAGE)
+    store, why = opened(past.store.path)
+    assert "0.db is damaged" in why and store.path == past.store.path
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE kept SET data='soon' WHERE kind='floor'", "UPDATE kept SET data=x'e4' WHERE key='boot'",
+     "UPDATE series SET name=CAST(x'ff' AS TEXT)", "UPDATE segment SET since='late'"],
+)  # fmt: skip
+def test_what_makes_no_sense_is_damage_and_keeps_nobody_from_starting(statement: str, tmp_path: Path) -> None:
+    past = Past(tmp_path)
+    past.set_clock(WALL)
+    past.tell(NAME, 1.0)
+    past.commit()
+    past.store.db.execute(statement)
+    past.store.db.close()
+    store, why = opened(past.store.path)
+    assert "0.db is damaged" in why and store.path == past.store.path
+    store.commit()
+    store.close()
 
 
 def test_a_folder_that_cannot_be_is_said_so(tmp_path: Path) -> None:

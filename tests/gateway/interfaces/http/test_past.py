@@ -149,6 +149,7 @@ def test_a_name_without_a_reading_has_no_points(server: Server) -> None:
         ("?name=attic.temperature&limit=0", 400, "from 1 to"),
         ("?name=attic.temperature&after=here", 400, "what `next` said"),
         ("?name=attic.temperature&after=attic.temperature@1-2", 400, "what `next` said"),
+        (f"?name=attic.temperature&after=attic.temperature@1-{'9' * 20}-1", 400, "what `next` said"),
         ("?name=attic.temperature&step=1m&after=attic.temperature@running-0-1-0", 400, "the clock was set"),
         ("?names=attic.temperature", 400, "did you mean `name`"),
     ],
