@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from gateway.history.block import Points, unpack
 from gateway.history.head import Head, Series
-from gateway.history.question import Deed, Event, Question
+from gateway.history.question import Deed, Event, HistoryError, Question
 from gateway.history.store import Store
 
 R = TypeVar("R")
@@ -110,15 +111,19 @@ def newest(
     store: Store, table: str, more: str, question: Question, chosen: str = "1", with_: tuple[str, ...] = ()
 ) -> list[Any]:
     """The last rows of *table* that *question* asks for: boot, millisecond, Unix time, and *more*.  Those that wait for
-    the next commit are there, too, for that comes first."""
+    the next commit are there, too: that comes first, or they go on waiting, for room on the disk."""
     if store.queue:
-        store.commit()
+        with suppress(HistoryError):
+            store.commit()
+    waiting = [values for statement, values in store.queue if statement.startswith(f"INSERT INTO {table} ")]
     found: list[Any] = []
     for span in reversed(spans(store, question)):
         asked = f"SELECT ms, {more} FROM {table} WHERE boot=? AND ms>=? AND ms<? AND {chosen} ORDER BY id DESC LIMIT ?"
-        left = question.limit - len(found)
-        offset, values = span.offset, (span.boot, span.start, span.stop, *with_, left)
-        for ms, *rest in store.db.execute(asked, values).fetchall():
+        offset, values = span.offset, (span.boot, span.start, span.stop, *with_, question.limit)
+        mine = [row for boot, *row in reversed(waiting) if boot == span.boot and span.start <= row[0] < span.stop]
+        rows = [row for row in mine if not with_ or row[1] in with_]
+        rows += store.db.execute(asked, values).fetchall()
+        for ms, *rest in rows[: question.limit - len(found)]:
             found.append((span.boot, ms, None if offset is None else (ms + offset) / 1000, *rest))
         if len(found) >= question.limit:
             break

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,9 +16,10 @@ from gateway.history import file, store
 from gateway.history.block import SIZE
 from gateway.history.file import PAGE, VERSION, Damaged, connect, set_aside
 from gateway.history.keep import roll, trim
-from gateway.history.question import HistoryError
+from gateway.history.past import deeds, events
+from gateway.history.question import HistoryError, Question
 from gateway.history.service import opened
-from gateway.history.store import Store
+from gateway.history.store import DEED, EVENT, Store
 from tests.gateway.history.past import WALL, Past, done
 
 NAME = "attic.temperature"
@@ -69,6 +71,31 @@ def test_a_full_disk_costs_nothing_when_it_has_room_again() -> None:
     past.commit()
     past.store.pack()
     assert past.all(NAME, 0, 2**33, limit=9000) == past.listed(NAME, 0, 2**33) and not past.store.lost
+
+
+def test_what_happened_is_told_while_the_disk_is_full() -> None:
+    past = Past()
+    past.set_clock(WALL)
+
+    def happen(at: int) -> None:
+        event, deed = (1, at, f"d{at % 2}", "lost", "x" * 3000, 1), (1, at, "w", "o", "i", f"n{at}", "", "", "OK")
+        past.store.put(f"INSERT INTO event ({EVENT}) VALUES (?, ?, ?, ?, ?, ?)", *event)
+        past.store.put(f"INSERT INTO deed ({DEED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", *deed)
+
+    for at in range(4):
+        happen(at)
+    past.commit()
+    pages = past.store.db.execute("PRAGMA page_count").fetchone()[0]
+    past.store.db.execute(f"PRAGMA max_page_count={pages}")
+    for at in range(4, 9):
+        happen(at)
+    with pytest.raises(HistoryError, match="the disk is full"):
+        past.commit()
+    everything = Question("", 0, 2**33)
+    assert [deed.name for _, deed in deeds(past.store, everything)] == [f"n{at}" for at in range(9)]
+    assert [event.ms for event in events(past.store, everything, ())] == list(range(9))
+    assert [event.ms for event in events(past.store, everything, ("d1",))] == [1, 3, 5, 7]
+    assert [event.ms for event in events(past.store, replace(everything, limit=6), ())] == list(range(3, 9))
 
 
 def test_what_can_never_be_written_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
