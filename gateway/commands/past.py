@@ -84,6 +84,8 @@ class Forgetful:
 
 def do_range(me: Session, name: str, *words: str) -> Deferred[Answer]:
     behind = words[-1].removeprefix(BEHIND) if words[-1].startswith(BEHIND) else ""
+    if behind and len(words) == 1:
+        raise CommandError("syntax", f"FROM is missing: range {clip(name)} -1h {BEHIND}...")
     span = spanned(words[:-1] if behind else words, me.hub.clock)
     pattern = me.full(name)
     several = bool(GLOB.intersection(pattern))

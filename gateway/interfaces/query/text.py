@@ -60,7 +60,8 @@ class Text:
 
     def perform(self, line: bytes | More) -> bytes | Deferred[bytes]:
         if not isinstance(line, bytes):
-            return self.answered(line())
+            page = line()
+            return self.answered(page.addErrback(self.session.refusal) if isinstance(page, Deferred) else page)
         if line == MARK:
             return MARKED
         if len(line) > LINE:

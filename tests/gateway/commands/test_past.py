@@ -64,6 +64,7 @@ def test_whoever_has_some_goes_on_behind_the_last(
         behind = f"after={row['name']}@{row['boot']}-{round(row['monotonic'] * 1000)}-{row['seq']}"
         assert objects_of_all(session, f"{every} {behind}") == whole[at + 1 :]
     assert objects_of_all(session, f"{every} after=b.c@1-1-1") == []
+    assert say(session, "range attic.* after=b.c@1-1-1") == ["ERR syntax FROM is missing: range attic.* -1h after=..."]
     assert say(session, f"{every} after=1-2") == [
         "ERR syntax 1-2 names no reading; write after=NAME@BOOT-MILLISECONDS-SEQ"
     ]

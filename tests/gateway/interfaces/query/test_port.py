@@ -13,8 +13,11 @@ from typing import Any
 
 import pytest
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import fail
 from twisted.internet.testing import StringTransport
 
+from gateway.commands import Answer, Row
+from gateway.history.question import HistoryError
 from gateway.interfaces.query import port as module
 from gateway.interfaces.query import text
 from gateway.interfaces.query.text import LINE, Text
@@ -110,6 +113,16 @@ def test_many_answers_that_are_there_at_once_keep_their_order(served: Served) ->
     line = served.connect()
     line.send(b"count\nread manual\n" * 3000 + b"version\n")
     assert line.until(b"OK\n").startswith(b"OK 2\nOK 0\n" * 3000 + b"device-gateway ")
+
+
+def test_a_page_that_fails_is_an_answer_too(served: Served) -> None:
+    line = served.connect()
+    line.ask(b"count", b"OK 2\n")
+    session, perform = line.port.session, line.port.session.perform
+    failing = Answer((Row("first", {}),), more=lambda: fail(HistoryError("the disk is gone")))
+    session.perform = lambda line: failing if line == "fail" else perform(line)  # type: ignore[method-assign]
+    line.send(b"fail\nget attic.temperature\n")
+    assert line.until(GET, 5) == b"first\nERR no-history the disk is gone\n" + GET
 
 
 def test_lines_that_nobody_understands(served: Served) -> None:
