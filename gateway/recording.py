@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 FIRST = "# Device Gateway recording"
 WIDTH = 16  # bytes in a line
-LINE = re.compile(r"(\d+(?:\.\d+)?) ([<>]) ((?:[0-9a-fA-F]{2} ?)+)\s*(?:#.*)?")
+LINE = re.compile(r"(\d{1,12}(?:\.\d{1,12})?) ([<>]) ((?:[0-9a-fA-F]{2} ?)+)\s*(?:#.*)?")
 ABOUT = re.compile(r"# (\w+): ?(.*)")
 
 

@@ -38,6 +38,8 @@ HEXDUMP = re.compile(rb"[0-9a-fA-F]{6,8}:((?: [0-9a-fA-F]{2})+)")  # as `xxd -g1
 NOTE = re.compile(rb"#[\t -~\x80-\xff]*\r?\n?")  # a # line in a binary capture is none
 SILENCE = 1e9  # seconds: a capture may have any gaps
 GRACE = 2.0  # seconds, and a period, that a driver may work on the last it heard
+DAY = 86_400.0  # seconds between two measurements, at most
+AWAY = 60.0  # seconds beyond that until recorded answers are given up: a line may just be opened anew
 QUIET = 10.0  # seconds, and three periods, that it may leave recorded answers alone, and that a pause takes at most
 
 
@@ -121,15 +123,16 @@ class Replay:
             if self.over(due) or not pace(due):
                 break
             self.time.advance(due - self.time.seconds())
-        if asked := [piece for piece in self.tape.left if piece.way == ">"]:
-            self.tape.wrong.append(f"{asked[0].at:.3f} s: here the replay ended; {len(asked)} questions were left")
+        if left := [piece for piece in self.tape.left if piece.way == ">"] or list(self.tape.left):
+            what = "questions" if left[0].way == ">" else "answers"
+            self.tape.wrong.append(f"{left[0].at:.3f} s: here the replay ended; {len(left)} {what} were left")
 
     def over(self, due: float) -> bool:
         """Whether what happens at *due* is none of the recording's any more."""
         quiet = due - self.tape.moved
         if not self.tape.left:
             return self.tape.beyond or quiet > GRACE + self.period
-        return self.tape.left[0].way == ">" and quiet > QUIET + 3 * self.period
+        return quiet > QUIET + 3 * self.period + (0 if self.tape.left[0].way == ">" else AWAY)
 
     def summary(self) -> list[str]:
         """What went wrong, and how much went well."""
@@ -153,9 +156,11 @@ def planned(driver: Driver[Any], recording: Recording) -> Plan:
     known = {each.name for each in fields(driver.settings)}
     settings = driver.settings(**{name: tuple(value) if isinstance(value, list) else value
                                   for name, value in told.items() if name in known})  # fmt: skip
+    if not 0 <= (period := float(about.get("period", driver.period))) <= DAY:
+        raise ValueError(f"the period is {period:g} s")
     name = about.get("device", driver.name)
     card = Card(name=name, label=name, driver=driver.name, title=driver.title, documentation="",
-                where=about.get("where", ""), period=float(about.get("period", driver.period)), settings=told,
+                where=about.get("where", ""), period=period, settings=told,
                 quantities=driver.having(settings))  # fmt: skip
     return Plan(card=card, driver=driver, settings=settings, scales={}, limits={})
 

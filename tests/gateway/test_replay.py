@@ -170,9 +170,16 @@ def test_it_ends_where_the_driver_asks_no_more() -> None:
     assert lines == ["# 1.000 s: here the replay ended; 1 questions were left", "# 0 readings; no errors"]
 
 
+def test_it_ends_where_nobody_asks_for_an_answer() -> None:
+    lines = said(sht31.DRIVER, START + asked(0.003) + "20.000 < be ef 92 be ef 92\n")
+    assert "# 20.000 s: here the replay ended; 1 answers were left" in lines
+
+
 @pytest.mark.parametrize(
     ("driver", "text", "about"),
     [
+        (sht31.DRIVER, "# period: nan\n0.0 < 00\n", "first lines: the period is nan s"),
+        (sht31.DRIVER, "# period: -1\n0.0 < 00\n", "first lines: the period is -1 s"),
         (sht31.DRIVER, "# date: yesterday\n0.0 < 00\n", "first lines"),
         (sht31.DRIVER, "# settings: [1]\n0.0 < 00\n", "first lines"),
         (sht31.DRIVER, "# settings: {\n0.0 < 00\n", "first lines"),
