@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from drivers.api import Value
 from gateway.history.block import Points, Sum, grown, join, summed
@@ -73,7 +74,8 @@ class Buckets:
         self.need = question.aggregate if need is None else need  # "": all of it, for an hour
         self.digits = max(each.digits for each in series)
         self.made: dict[int, Sum] = {}
-        self.texts: dict[int, tuple[int, str, str]] = {}  # how many, the first, the last
+        self.textual = any(each.textual for each in series)
+        self.texts: dict[int, tuple[int, tuple[Place, str], tuple[Place, str]]] = {}  # how many, the first, the last
         self.before: Sum | None = None  # what came last, whose value held until the next
         self.holds = False  # in this span
         self.most = NEVER  # the first bucket that the page has no room for
@@ -83,7 +85,7 @@ class Buckets:
     def fill(self) -> Answering[None]:
         for span in spans(self.store, self.question):
             for series in self.series:
-                if series.textual:
+                if self.textual:
                     yield from self.words(series, span)
                 else:
                     yield from self.span(series, span)
@@ -168,14 +170,14 @@ class Buckets:
             begin = stop
 
     def words(self, series: Series, span: Span) -> Answering[None]:
-        """First, last and count of texts."""
+        """First, last and count of texts, and of what else a name was that is one at times."""
         for _, points, begin, end in parts_of(self.store, series, span, False):
             yield
             for at in range(begin, end):
                 key = (points.origin + points.ms[at] + (span.offset or 0)) // self.step
-                word = points.words[int(points.values[at])] if points.words else ""
-                count, first, _ = self.texts.get(key, (0, word, ""))
-                self.texts[key] = count + 1, first, word
+                one = points.place(at), word(series, points, at)
+                count, first, last = self.texts.get(key, (0, one, one))
+                self.texts[key] = count + 1, min(first, one), max(last, one)
             self.bound(self.texts)
 
     # What they come to
@@ -224,7 +226,7 @@ class Buckets:
         if bucket is not None and held > 0:
             bucket.area, bucket.held = bucket.area + before.last * held, bucket.held + held
 
-    def bound(self, made: dict[int, Sum] | dict[int, tuple[int, str, str]]) -> None:
+    def bound(self, made: dict[int, Any]) -> None:
         """The clock may have stepped back, so what comes can still be earlier; but no more than a page is needed."""
         if len(made) > 2 * self.question.limit + 10:
             keys = sorted(made)
@@ -252,16 +254,19 @@ class Buckets:
             digits, kind = digits if kind == "float" and self.need != "rate" else FRACTIONS, "float"
         elif self.need == "count" or (kind == "flag" and self.need in ("sum", "delta")):
             digits, kind = 0, "int"
+        elif self.textual and not last.textual:
+            digits, kind = 0, "text"
         more = Place(0, chosen[-1] * self.step, 0) if len(keys) > len(chosen) else None
         run = Run(self.store.boot, None if question.running else 0, times, values)
-        unit = {"count": "", "rate": f"{last.unit}/s"}.get(self.need, last.unit)
+        unit = {"count": "", "rate": f"{last.unit}/s"}.get(self.need, "" if self.textual else last.unit)
         return Page((run,) if times else (), unit, digits, kind, more)  # type: ignore[arg-type]
 
     def values(self, key: int) -> Iterator[tuple[int, Value]]:
         """The bucket's beginning and value; of ``extremes`` two."""
         begin, scale = key * self.step, 10**self.digits
         if (text := self.texts.get(key)) is not None:
-            yield begin, text[("count", "first", "last").index(self.need)]
+            count, first, last = text
+            yield begin, count if self.need == "count" else (first if self.need == "first" else last)[1]
             return
         made, kind = self.made[key], self.series[-1].kind
 
@@ -323,3 +328,13 @@ def last_hour(store: Store, series: Series, span: Span) -> Sum | None:
 def alone(points: Points, at: int) -> Sum:
     value, ms = points.base + points.values[at], points.origin + points.ms[at]
     return Sum(points.boot, ms, ms, 1, first=value, last=value)
+
+
+def word(series: Series, points: Points, at: int) -> str:
+    """A value as a text, among which it stands."""
+    number = points.base + points.values[at]
+    if points.words is not None:
+        return points.words[int(number)]
+    if series.kind == "flag":
+        return "on" if number else "off"
+    return f"{number / 10**series.digits:.{series.digits}f}" if series.kind == "float" else str(number)

@@ -386,3 +386,7 @@ def test_a_name_that_changes_its_kind_is_told_page_by_page() -> None:
             ("text", "", f"text {at}") if kind == "word" else ("float", "V", at / 2) for at, kind in enumerate(turns)
         ]
         assert found == (wanted[::-1] if backwards else wanted)
+    for need, told in ("count", 6), ("first", "text 0"), ("last", "2.5"):
+        page = past.ask("manual.x", 0, 2**33, step=86_400.0, aggregate=need)
+        assert [point.value for point in page.points] == [told] and page.unit == ""
+        assert page.kind == ("int" if need == "count" else "text")
