@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import groupby, islice
 from math import isfinite
@@ -181,7 +182,8 @@ def lines(path: Path) -> Iterator[Row]:
 
 
 def salvaged(path: Path) -> Iterator[Row]:
-    """What can be read of the database at *path*: blocks and the log, each row by itself."""
+    """What can be read of the database at *path*: blocks and the log, each row by itself.  The log has all series in
+    turns and is not large, so it is sorted first: or each reading of it would be a block, and a commit."""
     db = sqlite3.connect(path, isolation_level=None)
     try:
         series = {each[0]: Series(*each) for each in readable(db, "series", "id, name, kind, unit, digits, keeps")}
@@ -197,15 +199,14 @@ def salvaged(path: Path) -> Iterator[Row]:
                 for ms, seq, kept, suspect in readings(points):
                     told = kept if isinstance(kept, str) else kept / 10**of.digits
                     yield rowed(of, boot, ms, seq, told, suspect, offsets)
+        logged: list[tuple[int, int, int, int, int | float | str, bool]] = []
         for _, boot, data in readable(db, "log", "id, boot, data"):
-            try:
-                batch = sorted(unbatched(data))
-            except (ValueError, TypeError):
-                continue
-            for number, ms, seq, kept, suspect in batch:
-                if (of := series.get(number)) is not None:
-                    told = kept if isinstance(kept, str) else kept / 10**of.digits
-                    yield rowed(of, boot, ms, seq, told, suspect, offsets)
+            with suppress(ValueError, TypeError):
+                logged += [(number, boot, *rest) for number, *rest in unbatched(data)]
+        for number, boot, ms, seq, kept, suspect in sorted(logged, key=itemgetter(0, 1, 2, 3)):
+            if (of := series.get(number)) is not None:
+                told = kept if isinstance(kept, str) else kept / 10**of.digits
+                yield rowed(of, boot, ms, seq, told, suspect, offsets)
     finally:
         db.close()
 

@@ -200,3 +200,18 @@ def test_readings_of_another_history_are_refused(tmp_path: Path) -> None:
     with pytest.raises(HistoryError, match="of another history"):
         brought(other.store, file)
     assert (other.all("attic.count", 0, 2**33), other.store.times()) == before
+
+
+def test_what_is_saved_out_of_the_log_takes_no_block_for_each_reading(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    past = Past(tmp_path / "first")
+    past.set_clock(WALL)
+    for at in range(300):
+        past.tell("attic.count", at)
+        past.tell("attic.temperature", 20.0, after=0)
+        past.commit()
+    past.store.close()
+    other = Past(tmp_path)
+    assert offline.add(other.store, offline.salvaged(Path(past.store.path)), lambda count: None) == 600
+    assert other.store.db.execute("SELECT count(*) FROM block").fetchone() == (2,)
+    assert other.all("attic.count", 0, 2**33) == past.listed("attic.count", 0, 2**33)
