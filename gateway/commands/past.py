@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -12,7 +13,7 @@ from gateway.clock import iso
 from gateway.commands.grammar import GLOB, Answer, CommandError, Data, Row, clip, nearest, number
 from gateway.commands.points import Told, told
 from gateway.commands.times import END, Span, spanned
-from gateway.history.question import Aggregate, Deed, Event, Page, Place, Question
+from gateway.history.question import Aggregate, Deed, Event, Page, Place, Question, Textual
 from gateway.hub import matcher
 
 if TYPE_CHECKING:
@@ -151,7 +152,17 @@ class Reel:
             if name not in self.known and name not in self.me.latest:  # there never was a reading
                 self.names.popleft()
                 continue
-            page = await self.me.past(self.question(name, PAGE - len(rows)))
+            question = self.question(name, PAGE - len(rows))
+            try:
+                page = await self.me.past(question)
+            except Textual:  # one that is gone, or was something else before
+                if self.span.aggregate is None:
+                    page = await self.me.past(replace(question, aggregate="last"))
+                elif self.several:
+                    self.names.popleft()
+                    continue
+                else:
+                    raise
             rows += told(name if self.several else "", name, page)
             self.after = page.more
             if page.more is None:

@@ -17,7 +17,7 @@ from gateway.history.buckets import gathered
 from gateway.history.file import HistoryError
 from gateway.history.head import Series
 from gateway.history.past import Answering, Span, parts_of, spans
-from gateway.history.question import Page, Place, Question, Run
+from gateway.history.question import Page, Place, Question, Run, Textual
 from gateway.history.store import Store
 
 Part = tuple[Series, Points, int, int]  # readings from one place on and before another
@@ -42,8 +42,8 @@ def attempt(store: Store, question: Question) -> Answering[Page]:
     if question.step is None:
         return (yield from listed(store, question, series))
     if any(each.textual for each in series) and question.aggregate not in ("first", "last", "count"):
-        raise HistoryError(f"{question.name} is text: of a bucket there is its first, last or count, but no "
-                           f"{question.aggregate}")  # fmt: skip
+        raise Textual(f"{question.name} is text: of a bucket there is its first, last or count, but no "
+                      f"{question.aggregate}")  # fmt: skip
     return (yield from gathered(store, question, series))
 
 

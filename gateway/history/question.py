@@ -16,6 +16,10 @@ class HistoryError(Exception):
     """The history cannot do what it should, in plain words."""
 
 
+class Textual(HistoryError):
+    """What was to be reckoned is, or was at times, a text."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
     """Where a reading stands in the order of all: its boot, and its milliseconds and number within it."""

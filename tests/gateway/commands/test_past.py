@@ -162,6 +162,19 @@ def test_what_is_gone_can_still_be_asked_for(house: House, session: Session) -> 
     ]
 
 
+def test_a_text_that_is_gone_does_not_end_a_pattern(house: House, session: Session) -> None:
+    say(session, "set a 1")
+    say(session, "set b hello")
+    say(session, "set c 3")
+    say(session, "delete b")
+    assert say(session, "range manual.* -1m now 1h max") == [
+        f"manual.a {DAY}00:00.000Z 1", f"manual.c {DAY}00:00.000Z 3", "OK 2",
+    ]  # fmt: skip
+    assert say(session, "range manual.* -1m now 1h")[1] == f'manual.b {DAY}00:00.000Z "hello"'
+    assert say(session, "range b -1m now 1h") == [f'{DAY}00:00.000Z "hello"', "OK 1"]
+    assert say(session, "range b -1m now 1h max")[0].startswith("ERR no-history manual.b is text")
+
+
 def test_json(session: Session) -> None:
     say(session, "json on")
     assert objects(session.perform("range attic.temperature -1s")) == [
