@@ -123,7 +123,8 @@ def unpack(data: bytes, boot: int, rest: bool = False) -> Points:
 @dataclass(slots=True)
 class Sum:
     """What a run of readings comes to.  It is joined with the next without looking at the readings again.
-    *start* and *stop* are when the first and the last were, in milliseconds of *boot*; *area* is the sum of each value
+    *start* and *stop* are when the first and the last were, in milliseconds of *boot*, but *start* of the boot *since*
+    where several were joined; *area* is the sum of each value
     times the milliseconds it held until the next, which were *held* together; *growth* is how much a counter grew."""
 
     boot: int
@@ -138,6 +139,12 @@ class Sum:
     area: float = 0
     held: float = 0
     growth: float = 0
+    since: int | None = None
+
+    @property
+    def begun(self) -> tuple[int, int]:
+        """The boot and the millisecond of its first reading."""
+        return self.boot if self.since is None else self.since, self.start
 
 
 def summed(points: Points, begin: int, end: int, keeps: int, need: str = "") -> Sum:
@@ -183,6 +190,7 @@ def join(before: Sum, after: Sum, keeps: int) -> Sum:
         before.area + after.area + before.last * held,
         before.held + after.held + held,
         before.growth + after.growth + grown(before.last, after.first),
+        before.begun[0],
     )
 
 

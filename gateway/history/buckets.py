@@ -212,8 +212,10 @@ class Buckets:
             self.bound(self.made)
             return
         growth, area, holding = had.growth + made.growth, had.area + made.area, had.held + made.held
-        early, late = (made, had) if (made.boot, made.start) < (had.boot, had.start) else (had, made)
+        early, late = (made, had) if made.begun < had.begun else (had, made)
         both = self.made[key] = join(early, late, 0)
+        if (early.boot, early.stop) > (late.boot, late.stop):  # two series of the name took turns
+            both.boot, both.stop, both.last = early.boot, early.stop, early.last
         both.growth, both.area, both.held = growth, area, holding
 
     def carry(self, before: Sum, until: int) -> None:

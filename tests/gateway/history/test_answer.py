@@ -249,6 +249,24 @@ def test_a_value_holds_into_the_range_that_is_asked_for() -> None:
     assert found[0][1] == pytest.approx((10 * 10 + 20 * 20) / 30)
 
 
+def test_the_first_and_the_last_of_a_day_are_right_where_it_has_a_restart(tmp_path: Path) -> None:
+    """The start before it had lasted longer than this one does."""
+    past = Past(tmp_path)
+    past.now = 10**9
+    past.set_clock(WALL)
+    past.tell("attic.count", 1)
+    past.commit()
+    past.kill()
+    past.set_clock(WALL + 10)
+    for value in (2, 3, 4):
+        past.tell("attic.count", value)
+        past.commit()
+        past.store.pack(everything=value != 4)
+    day = {"step": 86_400, "limit": 10}
+    for aggregate, value in ("first", 1), ("last", 4):
+        assert past.all("attic.count", 0, 2**33, aggregate=aggregate, **day)[0][1] == value
+
+
 def test_extremes_keep_both_ends_for_a_drawing() -> None:
     past = Past()
     past.set_clock(WALL)
