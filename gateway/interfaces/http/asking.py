@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gateway.commands import Aggregate, CommandError, Place, Question, Session
@@ -32,6 +32,7 @@ class Asked:
     limit: int | None
     backwards: bool
     after: Place | None = None
+    textual: set[str] = field(default_factory=set)  # of those that are gone, what turned out to be text
 
     def question(self, me: Session, name: str, limit: int) -> Question:
         span = self.span
@@ -40,6 +41,8 @@ class Asked:
 
     def aggregate(self, me: Session, name: str) -> Aggregate:
         quantity = me.names().get(name)
+        if name in self.textual:
+            return self.span.aggregate or "last"
         return self.span.aggregate or ("mean" if quantity is None or quantity.kind in ("float", "int") else "last")
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 
-from gateway.commands import CommandError, Event, Page, Session
+from gateway.commands import CommandError, Event, Page, Session, Textual
 from gateway.commands.grammar import clip, nearest, number
 from gateway.commands.past import happened
 from gateway.commands.points import about, shown, when
@@ -85,6 +85,13 @@ async def one(me: Session, asked: Asked, name: str, limit: int, known: bool) -> 
         return await me.hold(me.past(asked.question(me, name, limit)))
     except CancelledError:
         raise
+    except Textual:
+        if asked.span.aggregate is None:
+            asked.textual.add(name)
+            return await one(me, asked, name, limit, known)
+        if len(asked.names) > 1:  # it must not end the answer for the others
+            return Page(())
+        raise explained(me, Failure()) from None
     except Exception:
         raise explained(me, Failure()) from None
 

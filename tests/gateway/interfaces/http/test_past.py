@@ -19,7 +19,7 @@ from urllib.parse import quote
 import pytest
 from twisted.internet.defer import Deferred, fail
 
-from drivers.api import NoAnswer
+from drivers.api import NoAnswer, Quantity
 from gateway.export import COLUMNS
 from gateway.history import offline
 from gateway.history.question import HistoryError, Page, Question
@@ -125,6 +125,18 @@ def test_words_and_flags_have_their_last_in_a_bucket(server: Server) -> None:
     assert {each["name"]: (each["aggregate"], each["kind"], each["points"][-1][1]) for each in told} == {
         "pump.state": ("last", "flag", True), "roof.mode": ("last", "choice", "3d")
     }  # fmt: skip
+
+
+def test_a_text_that_is_gone_does_not_cut_the_others_off(server: Server) -> None:
+    server.do(lambda: server.hub.publish("gone", {Quantity("note", kind="text"): "hello"}))
+    server.ask(f"{PAST}pump.state")  # the history has it all now
+    query = f"{PAST}gone.note&name=pump.state&from=-1h&step=1h"
+    told = server.ask(query).json["series"]
+    assert [(each["name"], each["aggregate"], each["points"][-1][1]) for each in told] == [
+        ("gone.note", "last", "hello"), ("pump.state", "last", True)
+    ]  # fmt: skip
+    counted = server.ask(f"{query}&aggregate=max").json["series"]
+    assert [(each["name"], len(each["points"])) for each in counted] == [("gone.note", 0), ("pump.state", 1)]
 
 
 def test_a_name_without_a_reading_has_no_points(server: Server) -> None:
