@@ -11,7 +11,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks
 
-from gateway.commands import Page, Question
+from gateway.commands import Page, Question, Textual
 from gateway.interfaces.query.resp.asked import END, Asked, Labels, asked, chooser, ranged
 from gateway.interfaces.query.resp.command import Client, Command
 from gateway.interfaces.query.resp.names import full
@@ -78,7 +78,10 @@ def samples(client: Client, name: str, asked: Asked, backwards: bool, room: int)
         min(wanted + 1, PAGE), backwards,
     )  # fmt: skip
     while question is not None and (asked.count is None or len(out) < asked.count):
-        page: Page = yield client.session.hold(client.session.past(question))
+        try:
+            page: Page = yield client.session.hold(client.session.past(question))
+        except Textual:  # and is gone: it must not end the answer for the others
+            return out
         if page.kind not in WORDS:  # a key may have been a text for a while
             out += sampled(page, asked)
         if len(out) > wanted and wanted == room:

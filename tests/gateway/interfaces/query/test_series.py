@@ -191,3 +191,11 @@ def test_an_answer_waits_for_the_history(talk: Talk) -> None:
     talk.turn()
     samples, pong = talk.heard()
     assert len(samples) == 10 and pong == "PONG"
+
+
+def test_a_text_that_is_gone_does_not_end_the_answer() -> None:
+    talk = Talk()
+    for line in ("SET word hello", "SET number 5", "DEL word"):
+        talk.line(line)
+    found = talk.line("TS.MRANGE - + AGGREGATION max 60000 FILTER device=manual")
+    assert [(name, len(samples)) for name, _, samples in found] == [("manual.number", 1), ("manual.word", 0)]
