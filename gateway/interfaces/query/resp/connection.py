@@ -94,6 +94,20 @@ def client_info(client: Client) -> str:
     )
 
 
+def client_list(client: Client, *options: bytes) -> str:
+    """Itself, where it belongs to those that are asked for."""
+    match [word(each) for each in options]:
+        case []:
+            seen = True
+        case ["type", kind]:
+            seen = kind == ("pubsub" if client.subscribed else "normal")
+        case ["id", _, *_] as wanted:
+            seen = str(client.number) in wanted
+        case _:
+            raise Refused("ERR syntax error")
+    return client_info(client) if seen else ""
+
+
 def client_id(client: Client) -> int:
     return client.number
 
@@ -151,7 +165,7 @@ COMMANDS = {
     "client|setname": Command(set_name, 3, "name", "name this connection"),
     "client|setinfo": Command(set_info, 4, "LIB-NAME | LIB-VER value", "which library is used"),
     "client|info": Command(client_info, 2, "", "about this connection"),
-    "client|list": Command(client_info, -2, "", "this connection: you see no others"),
+    "client|list": Command(client_list, -2, "[TYPE type] [ID id ...]", "this connection: you see no others"),
     "client|no-evict": Command(no_matter, 3, "ON | OFF", "tolerated"),
     "client|no-touch": Command(no_matter, 3, "ON | OFF", "tolerated"),
 }

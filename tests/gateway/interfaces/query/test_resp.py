@@ -318,6 +318,14 @@ def test_who_is_there() -> None:
     )
 
 
+def test_the_list_of_clients_may_be_asked_for_some() -> None:
+    talk = Talk()
+    mine = talk.line("CLIENT INFO")
+    assert talk.line("CLIENT LIST TYPE normal") == talk.line("CLIENT LIST ID 7 1") == mine
+    assert talk.line("CLIENT LIST TYPE pubsub") == talk.line("CLIENT LIST ID 7") == ""
+    assert talk.line("CLIENT LIST x") == Wrong("ERR syntax error")
+
+
 def test_info_has_what_clients_look_for() -> None:
     talk = Talk()
     talk.line("SET k 1")
