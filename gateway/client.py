@@ -71,7 +71,7 @@ class Client:
 
     def get(self, name: str) -> Reading:
         """The newest reading of *name*."""
-        return reading(self.ask(f"get {name}")[0])
+        return only(name, self.ask(f"get {name}"))
 
     def readings(self, *patterns: str) -> list[Reading]:
         """The newest readings of these names and patterns, or all."""
@@ -164,6 +164,13 @@ class Client:
 
 def broken(error: OSError) -> GatewayError:
     return GatewayError(f"the connection broke: {error.strerror or error}")
+
+
+def only(name: str, lines: list[str]) -> Reading:
+    """The one reading among *lines*.  Raises GatewayError where *name* is a pattern that none or several fit."""
+    if len(lines) != 1:
+        raise GatewayError(f"{name} is {len(lines)} names; readings() takes patterns", "usage")
+    return reading(lines[0])
 
 
 def reading(line: str) -> Reading:

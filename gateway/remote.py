@@ -23,7 +23,7 @@ from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
-from gateway.client import LONGEST, PORT, GatewayError, Point, Reading, Value, point, reading, typed
+from gateway.client import LONGEST, PORT, GatewayError, Point, Reading, Value, only, point, reading, typed
 
 Take = Callable[[Reading], Any]
 FIRST, LONGEST_PAUSE = 0.25, 30.0  # seconds between two attempts to connect
@@ -116,7 +116,7 @@ class Remote:
 
     def get(self, name: str) -> Deferred[Reading]:
         """The newest reading of *name*."""
-        return self.ask(f"get {name}").addCallback(lambda lines: reading(lines[0]))
+        return self.ask(f"get {name}").addCallback(partial(only, name))
 
     def readings(self, *patterns: str) -> Deferred[list[Reading]]:
         """The newest readings of these names and patterns, or all."""

@@ -195,6 +195,12 @@ def test_what_a_program_sets_it_gets(client: Client, value: Value, got: Value) -
     assert found == got and type(found) is type(got)
 
 
+@pytest.mark.parametrize(("pattern", "count"), [("attic.*", 2), ("attic.x*", 0)])
+def test_get_takes_one_name(client: Client, pattern: str, count: int) -> None:
+    with pytest.raises(GatewayError, match=f"is {count} names"):
+        client.get(pattern)
+
+
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
 def test_what_is_no_value_is_not_set(client: Client, value: Value) -> None:
     with pytest.raises(GatewayError, match=f"{value} is no value"):

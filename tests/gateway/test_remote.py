@@ -101,6 +101,12 @@ def test_readings_are_typed(served: Served) -> None:
         assert found == value and type(found) is type(value)
 
 
+def test_get_takes_one_name(served: Served) -> None:
+    remote = served.connect()
+    with pytest.raises(GatewayError, match="is 0 names"):
+        served.get(remote.get("attic.x*"))
+
+
 def test_the_past(served: Served) -> None:
     remote = served.connect()
     assert served.get(remote.range("attic.temperature", "-1h")) == [Point("attic.temperature", 21.53, NOW, "good")]
