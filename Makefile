@@ -135,5 +135,7 @@ image: ## the SD card image, in dist/ (as root): half an hour, and a few minutes
 
 image-test: .venv/dev build/path/tests ## the SD card image on emulated boards, started by its own systemd (as root)
 	@image/host.sh
+	@image/card-inputs.sh >build/card-inputs
 	@FAST=1 image/card.sh
 	@$(EMULATED) 3600 $(BOARDS) --junitxml=build/card.xml tests/card $(ARGS)
+	@[ -n "$(ARGS)" ] || cp build/card-inputs tests/card/passed

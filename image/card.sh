@@ -29,11 +29,12 @@ unshare --mount sh -ec 'mount -t proc proc "$1/proc"; exec chroot "$1" sh -ec "d
 step "finishing"
 image/finish.sh "$root" "$fat"
 find "$root" "$fat" -newermt "@$SOURCE_DATE_EPOCH" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
-tar --create --sort=name --numeric-owner --xattrs --directory="$root" --file="$work/root.tar" .
+# When a file was last read is no part of it.
+tar --create --sort=name --numeric-owner --xattrs --pax-option=delete=atime,delete=ctime --directory="$root" --file="$work/root.tar" .
 
 step "the card"
 cp image/partitions "$work/"
-unshare --mount sh -ec 'mount --bind "$1" "$2/mnt"; exec chroot "$2" sh -e /mnt/partitions' sh "$work" "$tools"
+unshare --mount sh -ec 'mount --bind "$1" "$2/mnt"; mount -t proc proc "$2/proc"; exec chroot "$2" sh -e /mnt/partitions' sh "$work" "$tools"
 mv "$work/card.img" "dist/$name.img"
 image/bill.py "$root" "$version" "dist/$name"
 [ -z "${FAST:-}" ] || exit 0

@@ -25,6 +25,9 @@ echo "127.0.0.1 localhost" >"$root/etc/hosts"
 ln -sfn /run/board/localtime "$root/etc/localtime"
 ln -sfn ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
 mkdir -p "$root/data" "$root/var/log/apt"
+# What systemd-tmpfiles would make at each start.
+install -d -m 700 "$root/var/log/private"
+ln -s ../../usr/share/doc/systemd/README.logs "$root/var/log/README"
 # The day of making, counted by days since 1970, stands in the users' passwords' age.
 chroot "$root" sh -ec 'for user in gateway admin; do chage --lastday -1 "$user"; done'
 
@@ -35,6 +38,6 @@ systemctl --root="$root" --quiet enable systemd-networkd.service systemd-resolve
 systemctl --root="$root" --quiet mask systemd-binfmt.service proc-sys-fs-binfmt_misc.automount dev-hugepages.mount \
     dev-mqueue.mount sys-kernel-debug.mount sys-kernel-tracing.mount sys-fs-fuse-connections.mount systemd-pstore.service \
     modprobe@efi_pstore.service modprobe@fuse.service modprobe@drm.service systemd-networkd-persistent-storage.service \
-    systemd-udev-load-credentials.service systemd-network-generator.service systemd-hibernate-clear.service
+    systemd-udev-load-credentials.service systemd-remount-fs.service systemd-network-generator.service systemd-hibernate-clear.service
 systemctl --root="$root" --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
     e2scrub_reap.service systemd-networkd-wait-online.service wpa_supplicant.service systemd-firstboot.service

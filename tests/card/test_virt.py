@@ -12,18 +12,40 @@ import pytest
 
 from tests.card import card
 from tests.card.card import CardBoard
+from tests.emulated import disk
 from tests.emulated.ask import curl, nc, until, value
 from tests.emulated.board import VIRT
 
+# Two radios that hear each other, in the place of a Raspberry Pi's one and of somebody's access point.
+MORE = "modules_load=mac80211_hwsim mac80211_hwsim.radios=2"
+BOARD = """
+ssh_keys = ["{key}"]
+[wifi]
+country = "DE"
+ssid = "Zum Löwen"
+password = "at least eight characters"
+"""
+POINT = """
+country=DE
+network={{
+    ssid={ssid}
+    mode=2
+    frequency=2437
+    proto=RSN
+    {how}
+    psk="at least eight characters"
+}}
+"""
+WPA2, WPA3 = "key_mgmt=WPA-PSK", "key_mgmt=SAE\n    ieee80211w=2"
 FILL = "for size in 1M 1k; do sudo dd if=/dev/zero of=/data/ballast-$size bs=$size 2>/dev/null; done; true"
 
 
 @pytest.fixture(scope="module")
 def board(key: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CardBoard]:
     public = key.with_suffix(".pub").read_text().strip()
-    files = {"board.toml": f'ssh_keys = ["{public}"]\n', "gateway.toml": "[tpc]\n"}
+    files = {"board.toml": BOARD.format(key=public), "gateway.toml": "[tpc]\n"}
     written = card.flash(tmp_path_factory.mktemp("card") / "card.img", files)
-    made = CardBoard(VIRT, written, key=key)
+    made = CardBoard(VIRT, written, key=key, more=MORE)
     made.start()
     yield made
     made.close()
@@ -42,6 +64,17 @@ def test_a_first_configuration_with_mistakes_leaves_the_one_it_came_with(board: 
     assert "gateway.toml:1: tpc: unknown table" in fact(board, "notice")
     assert "anonymous" in board.run("cat /etc/gateway/gateway.toml")
     assert curl(board.ports["http"], "/api/v1/devices")
+
+
+@pytest.mark.parametrize("how", [WPA2, WPA3])
+def test_it_joins_the_wireless_network_of_its_file(board: CardBoard, how: str) -> None:
+    board.ssh("cat >/tmp/point.conf", POINT.format(ssid="Zum Löwen".encode().hex(), how=how).encode())
+    board.run("sudo systemctl stop wpa_supplicant@wlan1")
+    board.run("sudo systemd-run --collect --unit=point wpa_supplicant -i wlan1 -c /tmp/point.conf")
+    until(lambda: "wpa_state=COMPLETED" in board.run("sudo wpa_cli -i wlan0 status"), 180)
+    assert "50-card.network" in board.run("networkctl status --no-pager wlan0")
+    board.run("sudo systemctl stop point")
+    until(lambda: "wpa_state=COMPLETED" not in board.run("sudo wpa_cli -i wlan0 status"), 60)
 
 
 def test_a_full_disk_stops_nothing(board: CardBoard) -> None:
@@ -85,6 +118,40 @@ def test_a_board_that_hangs_is_started_anew_by_its_watchdog(board: CardBoard) ->
     board.expect(board.up, board.patience)
     answering(board)
     assert int(board.run("sudo cat /var/lib/gateway/boot")) > boot
+
+
+def test_an_upgrade_by_apt_leaves_the_root_only_read(board: CardBoard) -> None:
+    """As the page has it: both packages are brought over, and apt alone may write."""
+    disk.run(disk.SOURCE / "image/deb.sh", "99.0")
+    for package in ("device-gateway_99.0_all.deb", "device-gateway-card_99.0_all.deb"):
+        board.ssh(f"cat >/tmp/{package}", (disk.SOURCE / "dist" / package).read_bytes())
+    before = board.run("systemctl show --value -p MainPID gateway")
+    board.run("sudo apt-get install --yes /tmp/device-gateway*.deb", timeout=600)
+    until(lambda: "ro" in board.run("findmnt --noheadings --output=OPTIONS /").split(","), 120)
+    assert board.run("dpkg-query -W -f '${Version} ' device-gateway device-gateway-card") == "99.0 99.0"
+    answering(board)
+    assert board.run("systemctl show --value -p MainPID gateway") not in (before, "0")
+    assert "anonymous" in board.run("cat /etc/gateway/gateway.toml")
+
+
+def test_a_new_kernel_is_what_it_starts_from(board: CardBoard) -> None:
+    """No second kernel is at hand: this one is given another name, and goes the way of a package's."""
+    there = board.run("uname -r")
+    other = there.replace("-arm64", "0-arm64")
+    board.run(
+        "sudo DEB_MAINT_PARAMS=configure sh -ec 'mount -o remount,rw /; mount -o remount,rw /boot/firmware; "
+        f"cp -al /usr/lib/modules/{there} /usr/lib/modules/{other}; "
+        f"cp -al /usr/lib/linux-image-{there} /usr/lib/linux-image-{other}; "
+        f"for part in vmlinuz config System.map; do cp /boot/$part-{there} /boot/$part-{other}; done; "
+        f"run-parts --exit-on-error --arg={other} --arg=/boot/vmlinuz-{other} /etc/kernel/postinst.d; sync; reboot'",
+        timeout=600,
+    )
+    board.expect(board.up, board.patience)
+    answering(board)
+    assert other in card.get(board.image, "config.txt")
+    board.off()
+    board.start()
+    answering(board)
 
 
 def test_a_card_whose_data_partition_is_spoiled_comes_up_and_says_so(board: CardBoard) -> None:
