@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.emulated import disk
 from tests.emulated.ask import until
-from tests.emulated.board import RASPI3B, VIRT, Board
+from tests.emulated.board import RASPI3B, Board
 
 SIZE = 4 << 30  # of a card; QEMU wants a power of two
 FAT = 4  # MiB from the card's start to its first partition
@@ -131,7 +131,7 @@ class CardBoard(Board):
 
     def off(self) -> None:
         """Shut down in order."""
-        self.qmp("system_powerdown") if self.machine is VIRT else self.run("sudo systemctl poweroff || true")
+        until(lambda: self.process.poll() is not None or self.run("sudo systemctl poweroff; echo off"), 240)
         self.process.wait(300)
 
     def close(self) -> None:
