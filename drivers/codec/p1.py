@@ -30,7 +30,7 @@ ENCRYPTED = re.compile(
 LIMIT = "0-0:17.0.0"  # a threshold is written otherwise than what is measured
 CRCS = CHECKSUMS["crc16-arc"].of, CHECKSUMS["crc16-x25"].of
 STRANGE = re.compile(rb"[^\t\r\n -~]")
-START = re.compile(rb"[/\xaf]")  # with its parity, or without
+STARTS = b"/\xaf"  # without its parity, or with it
 # A line of 7E1 that is read as 8N1 has its parity in bit 7.
 PARITY = bytes(byte & 0x7F if byte > 0x7F and byte.bit_count() % 2 == 0 else byte for byte in range(256))
 EVEN = bytes(0 if byte.bit_count() % 2 else byte & 0x7F for byte in range(256))
@@ -65,11 +65,10 @@ class Telegrams:
         while True:
             yield from self.drop()
             end = self.buffer.find(b"!", 0, LONGEST)
-            again = START.search(self.buffer, 1, end if end > 0 else LONGEST)
-            if again or (end < 0 and len(self.buffer) >= LONGEST):
-                size = again.start() if again else 1
-                yield BadFrame(f"a telegram without end: {bytes(self.buffer[: size if again else 64][:64])!r}")
-                del self.buffer[:size]
+            again = self.start(1, end if end > 0 else LONGEST)
+            if again > 0 or (end < 0 and len(self.buffer) >= LONGEST):
+                yield BadFrame(f"a telegram without end: {bytes(self.buffer[: max(again, 0) or 64][:64])!r}")
+                del self.buffer[: max(again, 1)]
             elif end < 0 or not (size := closed(bytes(self.buffer[end + 1 : end + 5]).translate(PARITY))):
                 return
             else:
@@ -83,18 +82,22 @@ class Telegrams:
 
     def drop(self) -> Iterator[BadFrame]:
         """Pass over what is no telegram: some meters and adapters have something to say between two of them."""
-        start = START.search(self.buffer)
-        gone = self.buffer[: start.start() if start else len(self.buffer)]
+        start = self.start(0, len(self.buffer))
+        gone = self.buffer[: start if start >= 0 else len(self.buffer)]
         del self.buffer[: len(gone)]
         self.torn |= b"!" in gone
         self.noise += len(gone.translate(None, b" \t\r\n\xa0\x8d"))
         while self.noise >= LONGEST:
             self.noise -= LONGEST
             yield BadFrame(f"{LONGEST} bytes without a telegram; are baud rate and inversion right?")
-        if start:
+        if start >= 0:
             if self.torn and self.began:  # at first, nobody begins to listen at the beginning
                 yield BadFrame("the end of a telegram, without its beginning")
             self.began, self.torn, self.noise = True, False, 0
+
+    def start(self, at: int, end: int) -> int:
+        """Where the next telegram begins between *at* and *end*, or -1."""
+        return min((place for byte in STARTS if (place := self.buffer.find(byte, at, end)) >= 0), default=-1)
 
     def read(self, raw: bytes, seal: bytes) -> Said:
         """What the telegram *raw* says.  BadFrame when it is spoilt."""
