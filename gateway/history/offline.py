@@ -172,7 +172,7 @@ def lines(path: Path) -> Iterator[Row]:
         for number, line in enumerate(file, 1):
             try:
                 yield decode(line).row()
-            except (ValueError, OverflowError) as error:
+            except (msgspec.MsgspecError, ValueError, OverflowError) as error:
                 raise HistoryError(
                     f"{path}:{number}: no reading as `gateway export --json` writes it: {error}"
                 ) from None

@@ -264,5 +264,5 @@ def test_ioredis(daemon: Daemon) -> None:
     assert got["pipeline"] == [[None, "b c"], [None, "3d"]] and got["multi"] == [[None, "OK"], [None, "1"]]
     assert got["error"].startswith("ERR unknown command 'lpush'") and got["scan"] == ["roof.mode"]
     ((_, count),) = got["range"]
-    assert count == "1" and got["parallel"] == 1000  # the text that it was before is no number
+    assert count == "2" and got["parallel"] == 1000  # the text that it was before is counted, too
     assert got["heard"][:2] == ["roof.mode*", "roof.mode"] and LINE.fullmatch(got["heard"][2])
