@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import re
+import select
 import shutil
 import termios
 import tty
@@ -170,6 +171,14 @@ def test_an_unplugged_port_is_told_from_one_that_we_closed(line: Line) -> None:
     assert ear.heard == b"last words"
     rest(line.reactor, 0.05)
     assert len(ear.why) == 1
+
+
+def test_a_hang_up_before_the_port_is_gone_counts_as_unplugged(line: Line) -> None:
+    """For an instant the kernel tells of nothing else, which to the reactor is a clean end."""
+    ear = line.connect()
+    transport = cast(Any, ear.transport)
+    cast(Any, line.reactor)._doReadOrWrite(transport, transport.fileno(), select.EPOLLHUP)
+    assert ear.why[0].type is Unplugged
 
 
 def test_a_write_to_an_unplugged_port_is_not_lost_in_silence(line: Line) -> None:
