@@ -131,7 +131,7 @@ class CardBoard(Board):
 
     def off(self) -> None:
         """Shut down in order."""
-        until(lambda: self.process.poll() is not None or self.run("sudo systemctl poweroff; echo off"), 240)
+        until(lambda: self.process.poll() is not None or self.run("sudo systemctl poweroff && echo off"), 240)
         self.process.wait(300)
 
     def close(self) -> None:
