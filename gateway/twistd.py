@@ -11,20 +11,22 @@ from pathlib import Path
 from twisted.application.service import IService
 from twisted.python import usage
 
-from gateway import cli, demo
+from gateway import demo
 from gateway.app import make_service, next_boot, state_folder
+from gateway.cli.configured import load
+from gateway.cli.options import CONFIG
 from gateway.config import Config, ConfigError
 
 
 class Options(usage.Options):  # twistd shows them
-    optParameters = [["config", "c", str(cli.CONFIG), "the configuration file"]]
+    optParameters = [["config", "c", str(CONFIG), "the configuration file"]]
     optFlags = [
         ["emulate", None, "your configuration, with every device emulated"],
         ["demo", None, "as `gateway demo`"],
     ]
 
     def load(self) -> Config:
-        return demo.config() if self["demo"] else cli.load(Path(self["config"]))
+        return demo.config() if self["demo"] else load(Path(self["config"]))
 
     def postOptions(self) -> None:
         """Raises UsageError with the configuration's mistakes, for twistd to tell."""
