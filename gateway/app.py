@@ -22,7 +22,8 @@ from gateway.commands import Commands
 from gateway.config import Config, Listen
 from gateway.device import Device
 from gateway.hardware import Hardware
-from gateway.history.service import History, opened
+from gateway.history.opening import opened
+from gateway.history.service import History
 from gateway.hub import Hub, Status
 from gateway.listeners import Listeners
 from gateway.manual import Manual

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import astuple, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,9 @@ from gateway.clock import Clock, Segment
 from gateway.config import Config, Rules
 from gateway.device import Device
 from gateway.hardware import Hardware
+from gateway.history.events import add_deed
+from gateway.history.opening import opened
 from gateway.history.question import Deed, HistoryError
-from gateway.history.service import opened
-from gateway.history.store import DEED
 from gateway.hub import Hub
 from gateway.memory import Memory
 from gateway.output import Output, word
@@ -122,8 +122,7 @@ class Safe:
                 store.begin(store.boot + 1, store.floor_ms())
                 self.time(store)
                 for at, deed in self.deeds:
-                    store.put(f"INSERT INTO deed ({DEED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                              store.boot, round(at * 1000), *astuple(deed))  # fmt: skip
+                    add_deed(store, store.boot, round(at * 1000), deed)
                 store.commit()
             store.close()
         except HistoryError as error:

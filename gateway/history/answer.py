@@ -13,10 +13,11 @@ from typing import Any
 
 from drivers.api import Value
 from gateway.history.block import Points
+from gateway.history.blocks import Span
 from gateway.history.buckets import gathered
 from gateway.history.file import HistoryError
 from gateway.history.head import Series
-from gateway.history.past import Answering, Span, parts_of, spans
+from gateway.history.past import Answering, parts_of, spans
 from gateway.history.question import Page, Place, Question, Run, Textual
 from gateway.history.store import Store
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from drivers.api import Value
 from gateway.history.block import Points, Sum, grown, join, summed
+from gateway.history.blocks import SUMS, Span, around, last_ms, whole
 from gateway.history.head import Series
-from gateway.history.past import Answering, Span, blocks, empty, heads, parts_of, spans, whole
+from gateway.history.past import Answering, empty, heads, parts_of, spans
 from gateway.history.question import Page, Place, Question, Run
-from gateway.history.store import SUMS, Store
+from gateway.history.store import Store
 
 HOUR = 3_600_000
 FRACTIONS = 3  # decimals of the mean of whole numbers
@@ -133,7 +134,7 @@ class Buckets:
                 return
         low, high = -((-span.start - span.offset) // HOUR), (span.stop + span.offset) // HOUR
         if span.boot != self.store.boot:
-            high = min(high, (self.store.end(series.id, span.boot) + span.offset) // HOUR + 1)
+            high = min(high, (last_ms(self.store, series.id, span.boot) + span.offset) // HOUR + 1)
         asked = (
             f"SELECT hour, start, stop, {SUMS} FROM hour "
             "WHERE series=? AND hour>=? AND hour<? AND boot=? AND since=? ORDER BY hour"
@@ -146,7 +147,7 @@ class Buckets:
 
     def blocks(self, series: Series, span: Span, start: int, stop: int) -> Answering[None]:
         part = Span(span.boot, start, stop, span.offset)
-        for count, (first, last, number, *sums) in enumerate(blocks(self.store, series.id, part, SUMS)):
+        for count, (first, last, number, *sums) in enumerate(around(self.store, series.id, part, SUMS)):
             key = (first + self.offset) // self.step
             if key > self.most:
                 return

@@ -27,6 +27,11 @@ class Series:
     keeps: int
 
     @property
+    def key(self) -> tuple[str, str, str, int]:
+        """What makes it another series."""
+        return self.name, self.kind, self.unit, self.digits
+
+    @property
     def textual(self) -> bool:
         return self.kind in ("choice", "text")
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from gateway.history.blocks import SUMS, Span, columns, keys, remove
 from gateway.history.buckets import HOUR, NEVER, Buckets
 from gateway.history.head import Series
-from gateway.history.past import Answering, Span, heads
+from gateway.history.past import Answering, heads
 from gateway.history.question import Question
-from gateway.history.store import SUMS, Store, columns
+from gateway.history.store import Store
 
 # What is known of more readings stays: blocks may be gone.
 PUT = f"INSERT INTO hour VALUES ({', '.join('?' * 15)}) ON CONFLICT DO UPDATE SET " + (
@@ -90,8 +91,8 @@ def trim(store: Store, before: float | None, most: int | None) -> Answering[None
                 for series in list(store.series):
                     yield
                     with store.writing():
-                        drop(store, "series=? AND boot=? AND start>=? AND start<? AND stop<?",
-                             series, boot, start, stop, stop)  # fmt: skip
+                        where = "series=? AND boot=? AND start>=? AND start<? AND stop<?"
+                        remove(store, keys(store, where, series, boot, start, stop, stop))
     with store.writing():
         for table in ("event", "deed"):
             store.db.execute(f"DELETE FROM {table} WHERE id <= (SELECT max(id) FROM {table}) - {ROWS}")
@@ -100,7 +101,7 @@ def trim(store: Store, before: float | None, most: int | None) -> Answering[None
         last = store.db.execute(f"SELECT id FROM block ORDER BY id LIMIT 1 OFFSET {FEW}").fetchone()
         with store.writing():
             if last is not None:
-                drop(store, "block<?", last[0])
+                remove(store, keys(store, "block<?", last[0]))
             elif not store.db.execute(f"DELETE FROM hour WHERE hour < {WEEK} + (SELECT min(hour) FROM hour)").rowcount:
                 return
 
@@ -116,10 +117,3 @@ def old(store: Store, boot: int, before: int) -> list[tuple[int, int]]:
         if (stop := min(end, before - offset)) > (begin := since if at else 0):
             found.append((begin, stop))
     return found
-
-
-def drop(store: Store, where: str, *values: int) -> None:
-    """Delete the blocks that fit."""
-    rows = store.db.execute(f"SELECT series, boot, start, seq, block FROM span WHERE {where}", values).fetchall()
-    store.db.executemany("DELETE FROM span WHERE series=? AND boot=? AND start=? AND seq=?", [row[:4] for row in rows])
-    store.db.executemany("DELETE FROM block WHERE id=?", [row[4:] for row in rows])

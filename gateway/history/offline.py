@@ -21,13 +21,15 @@ from msgspec import Meta
 
 from drivers.api import Value
 from gateway.history.block import SIZE, Points, unpack
+from gateway.history.blocks import Span, around, remove, whole
+from gateway.history.blocks import add as add_block
+from gateway.history.database import characters
 from gateway.history.head import MOST, Series, encoded
 from gateway.history.keep import roll
-from gateway.history.past import Span, blocks, whole
+from gateway.history.log import unbatched
 from gateway.history.question import HistoryError
 from gateway.history.rescue import times
-from gateway.history.store import FOREVER, Store, characters, unbatched
-from gateway.history.succession import same
+from gateway.history.store import FOREVER, Store
 
 Tell = Callable[[int], None]  # how many readings are done
 Read = Callable[[Path], Iterator["Row"]]
@@ -53,14 +55,11 @@ def add_all(store: Store, rows: Iterable[Row], tell: Tell, touched: dict[int, se
     """Store *rows*; *touched* learns of which series in which boot there are more now."""
     added = seen = 0
     for (name, kind, unit, digits, boot), run in groupby(rows, key=lambda row: row[:5]):
-        series = same(store, Series(0, name, kind, unit, digits, FOREVER))
+        series = store.same(Series(0, name, kind, unit, digits, FOREVER))
         while part := [row for _, row in zip(range(SIZE), run, strict=False)]:
             seen += len(part)
-            with store.writing():
-                for statement, values in store.queue:
-                    store.db.execute(statement, values)
+            with store.committing():
                 count = put(store, series, boot, part)
-            store.queue.clear()
             store.boot = max(store.boot, boot)
             if count:
                 added += count
@@ -73,10 +72,11 @@ def put(store: Store, series: Series, boot: int, rows: list[Row]) -> int:
     """Store what is not there yet of *rows*, in blocks that do not overlap: one that is there and in which some of them
     belong is made anew with these.  How many were new.  Raises HistoryError when they are of another boot."""
     rows.sort(key=itemgetter(5, 6))
-    around = Span(boot, rows[0][5], rows[-1][5] + 1, None)
-    among = [(start, number, points) for start, stop, number, _ in blocks(store, series.id, around)
-             if stop >= around.start and (points := whole(store, number, boot, rest=True)) is not None]  # fmt: skip
-    found = [reading for _, _, points in among for reading in readings(points)]
+    span = Span(boot, rows[0][5], rows[-1][5] + 1, None)
+    among = [((series.id, boot, start, seq, block), points) for start, stop, block, seq in
+             around(store, series.id, span, "seq") if stop >= span.start
+             and (points := whole(store, block, boot, rest=True)) is not None]  # fmt: skip
+    found = [reading for _, points in among for reading in readings(points)]
     there = {seq: ms for ms, seq, _, _ in found}
     fresh = {row[6]: row for row in rows if row[6] not in there}
     for row in rows:
@@ -88,16 +88,13 @@ def put(store: Store, series: Series, boot: int, rows: list[Row]) -> int:
     for row in fresh.values():
         learn(store, boot, row[5], row[9])
     found += [(row[5], row[6], kept_as(series, row[7]), row[8]) for row in fresh.values()]
-    for start, number, _ in among:
-        store.db.execute("DELETE FROM span WHERE series=? AND boot=? AND start=? AND block=?",
-                         (series.id, boot, start, number))  # fmt: skip
-        store.db.execute("DELETE FROM block WHERE id=?", (number,))
+    remove(store, [key for key, _ in among])
     for _, segment in groupby(sorted(found, key=itemgetter(0, 1)), key=lambda each: store.segment(boot, each[0])):
         while part := list(islice(segment, SIZE)):
             times, seqs, kept, suspects = zip(*part, strict=True)
             values, words = encoded(list(kept))
             doubtful = {at for at, suspect in enumerate(suspects) if suspect}
-            store.add(series, Points(boot, 0, times, 0, values, words, (seqs, doubtful)), merge=False)
+            add_block(store, series, Points(boot, 0, times, 0, values, words, (seqs, doubtful)))
     return len(fresh)
 
 

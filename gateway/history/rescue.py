@@ -9,7 +9,8 @@ from contextlib import suppress
 from typing import Any
 
 from gateway.clock import Segment
-from gateway.history.store import DEED, EVENT, Store
+from gateway.history.events import DEED, EVENT
+from gateway.history.store import Store
 
 
 def rescue(path: str, store: Store) -> None:

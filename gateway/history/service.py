@@ -7,9 +7,7 @@ it can be.  A damaged database is set aside, and a new one begun.
 from __future__ import annotations
 
 import sqlite3
-from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import Any, Protocol
 
 from twisted.application.service import Service
@@ -23,35 +21,18 @@ from gateway.history import keep
 from gateway.history.answer import answer
 from gateway.history.budget import OFTEN, SELDOM, Budget, Meter
 from gateway.history.copy import copied
-from gateway.history.file import MEMORY, PAGE, Damaged, HistoryError, set_aside, told
-from gateway.history.past import deeds, events
+from gateway.history.events import add_deed, add_event, deeds, events
+from gateway.history.file import MEMORY, PAGE, Damaged, HistoryError, told
+from gateway.history.inbox import Inbox
+from gateway.history.opening import moved, replaced
 from gateway.history.question import Deed, Event, Page, Question
-from gateway.history.rescue import rescue
-from gateway.history.store import DEED, EVENT, PACKED, UNSAVED, Store
-from gateway.history.succession import succeed
+from gateway.history.store import PACKED, Store
 from gateway.history.worker import Worker
-from gateway.reading import Readings
 
 TIDY = 900.0  # seconds between two times that all of the log is packed, hours are made and the old is deleted
 AGAIN = 60.0  # seconds between two tries to open what could not be opened
 HELD = 16 * 2**20  # bytes of a history in memory, at most
 Failures = Callable[[], Iterable[tuple[str, str, int, str]]]  # device, class of error, how often so far, last words
-
-
-def opened(path: str | None) -> tuple[Store, str]:
-    """The store at *path*, or one in memory and why.  A damaged one is set aside."""
-    if path is None:
-        return Store(), ""
-    try:
-        try:
-            return Store(path), ""
-        except Damaged as error:
-            aside = set_aside(path)
-            store = Store(path)
-            rescue(aside, store)
-            return store, f"{error}; it is now {aside}: see `gateway history repair`"
-    except HistoryError as error:
-        return Store(), str(error)
 
 
 class Kept(Protocol):
@@ -92,9 +73,9 @@ class History(Service):
         self.keeps, self.most, self.failures = keeps, most, failures
         self.budget = Budget(bytes_per_day, clock.monotonic)
         self.meter = Meter(PAGE)
-        self.batch: list[Readings] = []
-        self.given: deque[list[Readings]] = deque()  # what the thread has not taken yet, though it was handed over
-        self.held = self.dropped = self.changes = 0
+        self.inbox = Inbox()
+        self.hear = self.inbox.put  # new readings; they are kept when the next commit is
+        self.changes = 0
         self.worker = Worker(reactor, self.explained)
         self.facts: dict[str, Any] = {}
         self.timers: dict[str, IDelayedCall] = {}
@@ -163,34 +144,12 @@ class History(Service):
 
     # What comes
 
-    def hear(self, readings: Readings) -> None:
-        """Take new readings; they are kept when the next commit is."""
-        self.batch.append(readings)
-        self.held += len(readings)
-        if self.held > UNSAVED:
-            self.forget()
-
-    def forget(self) -> None:
-        """The thread is stuck in the disk: the oldest go."""
-        if self.given:
-            gone = self.given.popleft()
-        else:
-            some = len(self.batch) // 10 + 1
-            gone, self.batch = self.batch[:some], self.batch[some:]
-        count = sum(map(len, gone))
-        self.held, self.dropped = self.held - count, self.dropped + count
-        gone.clear()  # the thread still has it
-
     def hand_over(self) -> None:
         """Give the thread what came; questions asked from now on find it."""
-        if self.batch:
-            batch, self.batch = self.batch, []
-            self.given.append(batch)
-            self.worker.do(lambda: self.store.take(batch)).addErrback(self.failed).addBoth(self.taken, batch)
-
-    def taken(self, result: object, batch: list[Readings]) -> None:
-        if self.given and self.given[0] is batch:
-            self.held -= sum(map(len, self.given.popleft()))
+        if self.inbox.batch:
+            batch = self.inbox.give()
+            done = self.worker.do(lambda: self.store.take(batch)).addErrback(self.failed)
+            done.addBoth(lambda _: self.inbox.taken(batch))
 
     def learn(self, segment: Segment) -> None:
         self.hand_over()
@@ -198,9 +157,12 @@ class History(Service):
 
     def note(self, device: str, what: str, text: str, count: int = 1) -> None:
         """Something happened to *device*: it goes to the disk with the next commit."""
-        row = self.clock.boot, round(self.clock.monotonic() * 1000), device, what, text, count
-        put = f"INSERT INTO event ({EVENT}) VALUES (?, ?, ?, ?, ?, ?)"
-        self.worker.do(lambda: self.store.put(put, *row)).addErrback(self.failed)
+        now = self.now()
+        self.worker.do(lambda: add_event(self.store, *now, device, what, text, count)).addErrback(self.failed)
+
+    def now(self) -> tuple[int, int]:
+        """Boot and millisecond."""
+        return self.clock.boot, round(self.clock.monotonic() * 1000)
 
     def note_failures(self) -> None:
         """What went wrong, once a minute for each device and kind, with how often."""
@@ -313,35 +275,23 @@ class History(Service):
 
     def deed(self, deed: Deed) -> Deferred[None]:
         """Keep *deed*; fires when it is on the disk, or in memory where there is none."""
-        row = (
-            self.clock.boot,
-            round(self.clock.monotonic() * 1000),
-            deed.who,
-            deed.origin,
-            deed.interface,
-            deed.name,
-            deed.old,
-            deed.new,
-            deed.result,
-        )
-        return self.at_once(f"INSERT INTO deed ({DEED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", *row)
+        now = self.now()
+        return self.at_once(lambda: add_deed(self.store, *now, deed))
 
     def keep(self, kind: str, key: str, data: bytes | None) -> Deferred[None]:
         """Keep a small fact; None takes it away."""
         if data is None:
-            return self.at_once("DELETE FROM kept WHERE kind=? AND key=?", kind, key)
-        return self.at_once("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", kind, key, data)
+            return self.at_once(lambda: self.store.put("DELETE FROM kept WHERE kind=? AND key=?", kind, key))
+        return self.at_once(lambda: self.store.put("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", kind, key, data))
 
     def kept(self, kind: str) -> Deferred[dict[str, bytes]]:
         """The facts of this kind."""
         asked = "SELECT key, data FROM kept WHERE kind=?"
         return self.worker.do(lambda: dict(self.store.db.execute(asked, (kind,)).fetchall()))
 
-    def at_once(self, statement: str, *values: Any) -> Deferred[None]:
-        """Those that come while the disk is busy are committed together."""
-
-        def put() -> None:
-            self.store.put(statement, *values)
+    def at_once(self, put: Callable[[], None]) -> Deferred[None]:
+        """Those that come while the disk is busy are committed together.  Where it is of no use they are in memory, and
+        ``status`` says so."""
 
         def commit() -> None:
             if self.store.queue:
@@ -349,11 +299,7 @@ class History(Service):
 
         self.hand_over()  # what was set is kept with it
         self.worker.do(put)
-        return self.worker.do(commit).addErrback(self.unkept)
-
-    def unkept(self, failure: Failure) -> None:
-        """The disk is of no use; it is in memory, and said so."""
-        self.failed(failure)
+        return self.worker.do(commit).addErrback(self.failed)
 
     # Trouble
 
@@ -374,17 +320,10 @@ class History(Service):
         self.tell()
 
     def replace(self, old: Store) -> None:
-        """On the thread: begin anew beside a damaged database, with all that is in memory."""
-        if self.store is not old:  # two failures told of the same
-            return
-        with suppress(sqlite3.Error):
-            old.db.close()
-        path, aside = old.path, set_aside(old.path)
-        fresh, why = opened(path)
-        rescue(aside, fresh)
-        succeed(old, fresh, blocks=False)
-        self.store = fresh
-        self.reactor.callFromThread(self.replaced, why or f"{path} was damaged, and is now {aside}")
+        """On the thread: begin anew beside a damaged database."""
+        if self.store is old:  # or two failures told of the same
+            self.store, why = replaced(old)
+            self.reactor.callFromThread(self.replaced, why)
 
     def replaced(self, why: str) -> None:
         self.log.error("history: {why}", why=why)
@@ -397,18 +336,8 @@ class History(Service):
         self.worker.do(self.reopen).addErrback(self.failed).addBoth(self.reopened)
 
     def reopen(self) -> None:
-        fresh, why = opened(self.path)
-        if fresh.path == MEMORY:
-            raise HistoryError(why)
-        try:
-            if fresh.boot >= self.store.boot:  # we could not know, and two boots must not have one number
-                raise HistoryError(f"{self.path} has {fresh.boot} starts, and takes over when the gateway is restarted")
-            succeed(self.store, fresh)
-        except BaseException:
-            fresh.db.close()
-            raise
-        self.store.close()
-        self.store = fresh
+        assert self.path is not None
+        self.store = moved(self.store, self.path)
 
     def reopened(self, result: object) -> None:
         if self.store.path == MEMORY:
@@ -428,7 +357,7 @@ class History(Service):
             history_budget=budget.per_day,
             history_commit=round(budget.interval, 1),
             history_thinned=store.thinned,
-            history_lost=store.lost + self.dropped,
+            history_lost=store.lost + self.inbox.dropped,
             history_damaged=store.damaged,
         )
         self.facts.setdefault("history_size", 0)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from gateway.history.block import Points
+from gateway.history.blocks import add, keys, whole
 from gateway.history.file import HistoryError
-from gateway.history.head import Head, Series
-from gateway.history.past import whole
+from gateway.history.head import Head
 from gateway.history.store import Store
 
 
@@ -25,9 +25,10 @@ def succeed(old: Store, new: Store, blocks: bool = True) -> None:
         if "series" not in statement:
             new.put(statement, *values)
     if blocks:
-        with new.writing():
-            for series, points in packed(old):
-                new.add(same(new, series), points, merge=False)
+        series = {number: new.same(each) for number, each in old.series.items()}
+        with new.committing():
+            for number, points in packed(old):
+                add(new, series[number], points)
     for head in old.every():
         taken_over(new, head, boot)
     new.fresh.sort(key=lambda each: each[2])
@@ -36,33 +37,16 @@ def succeed(old: Store, new: Store, blocks: bool = True) -> None:
     new.thinned, new.lost, new.damaged = old.thinned, old.lost, old.damaged
 
 
-def packed(old: Store) -> Iterator[tuple[Series, Points]]:
-    """Every block, as far as it can be read."""
-    rows = old.db.execute("SELECT series, boot, block FROM span ORDER BY series, boot, start, seq").fetchall()
-    for number, boot, block in rows:
-        if (points := whole(old, block, boot)) is not None and number in old.series:
-            yield old.series[number], points
-
-
-def same(new: Store, series: Series) -> Series:
-    """The series in *new* that is like *series*; made when it is not there."""
-    key = series.name, series.kind, series.unit, series.digits
-    for each in new.of(series.name):
-        if (each.name, each.kind, each.unit, each.digits) == key:
-            return each
-    made = new.know(Series(new.next(), *key, series.keeps))
-    values = tuple(getattr(made, each) for each in ("id", "name", "kind", "unit", "digits", "keeps"))
-    put = "INSERT INTO series VALUES (?, ?, ?, ?, ?, ?)"
-    if new.db.in_transaction:
-        new.db.execute(put, values)
-    else:
-        new.put(put, *values)
-    return made
+def packed(old: Store) -> Iterator[tuple[int, Points]]:
+    """Every block, as far as it can be read, and of which series it is."""
+    for series, boot, _, _, block in keys(old, "1 ORDER BY series, boot, start, seq"):
+        if (points := whole(old, block, boot)) is not None and series in old.series:
+            yield series, points
 
 
 def taken_over(new: Store, head: Head, boot: int) -> None:
     """The newest readings of one series."""
-    made = Head(same(new, head.series), head.quantity, boot, head.scale)
+    made = Head(new.same(head.series), head.quantity, boot, head.scale)
     made.ms, made.seqs, made.values, made.suspects = head.ms[:], head.seqs[:], head.values[:], head.suspects[:]
     new.heads[head.series.name] = made
     doubtful = set(made.suspects)

@@ -21,10 +21,11 @@ from typing import Any, cast
 from gateway.clock import Clock, Segment
 from gateway.history.answer import answer
 from gateway.history.block import HEAD, LENGTHS, SIZE, Points, packed, summed
+from gateway.history.blocks import columns
 from gateway.history.head import Series
 from gateway.history.question import Question
 from gateway.history.service import History
-from gateway.history.store import Store, columns
+from gateway.history.store import Store
 from gateway.reading import Reading
 from tests.bench import pasts, servers
 from tests.bench.load import SILENCE, until
@@ -130,8 +131,8 @@ def kept(path: Path, tell: Tell) -> list[Figure]:
         for batch in batches:
             for each in batch:
                 past.hear(each)
-            store.take(past.batch)
-            past.batch, past.held = [], 0
+            store.take(given := past.inbox.give())
+            past.inbox.taken(given)
             past.commit()
         store.pack(everything=True)
         used = time.process_time() - before

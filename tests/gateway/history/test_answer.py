@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from drivers.api import Quantity, Value
 from gateway.clock import Clock
 from gateway.history.block import SIZE, Points
+from gateway.history.blocks import whole
 from gateway.history.file import HistoryError
 from gateway.history.keep import finish
-from gateway.history.past import whole
 from gateway.history.store import Store
 from gateway.reading import Reading
 from tests.gateway.history.past import WALL, Past, Told, done

@@ -20,11 +20,12 @@ from twisted.python.failure import Failure
 
 from drivers.api import Quantity
 from gateway.clock import Clock
-from gateway.history import service
+from gateway.history import inbox, service
 from gateway.history.budget import DAY, SELDOM, Budget, Meter
 from gateway.history.file import CHECKPOINT, MEMORY, PAGE, Damaged
+from gateway.history.opening import opened
 from gateway.history.question import Deed, HistoryError, Question
-from gateway.history.service import History, opened
+from gateway.history.service import History
 from gateway.hub import Hub
 
 WALL = 1_790_000_000.0
@@ -172,7 +173,7 @@ def test_the_reactor_goes_on_while_the_disk_does_not(house: House) -> None:
 def test_what_waits_for_a_stuck_disk_is_bounded_and_the_oldest_goes(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "UNSAVED", 100)
+    monkeypatch.setattr(inbox, "UNSAVED", 100)
     gate, commit = threading.Event(), house.history.store.commit
 
     def stuck() -> int:
@@ -184,16 +185,16 @@ def test_what_waits_for_a_stuck_disk_is_bounded_and_the_oldest_goes(
     house.settle()
     house.history.store.commit = stuck  # type: ignore[method-assign]
     house.tell(1)
-    house.reactor.until(lambda: not house.history.given)
+    house.reactor.until(lambda: not house.history.inbox.given)
     house.tell(199)
     asked = house.history.ask(Question("attic.temperature", 0, 2**33))
     house.tell(200)
-    waiting = sum(map(len, [house.history.batch, *house.history.given]))
+    waiting = sum(map(len, [house.history.inbox.batch, *house.history.inbox.given]))
     assert 0 < waiting <= 100 and len(house.history.worker.jobs) < 20
     gate.set()
     house.reactor.result(asked)
     values = house.values()
-    assert values[-80:] == [at / 4 for at in range(120, 200)] and len(values) + house.history.dropped == 403
+    assert values[-80:] == [at / 4 for at in range(120, 200)] and len(values) + house.history.inbox.dropped == 403
 
 
 def test_a_disk_that_is_full_is_said_so_and_used_again(house: House) -> None:

@@ -14,12 +14,12 @@ import pytest
 
 from gateway.history import file, store
 from gateway.history.block import SIZE
+from gateway.history.events import add_deed, add_event, deeds, events
 from gateway.history.file import PAGE, VERSION, Damaged, connect, set_aside
 from gateway.history.keep import roll, trim
-from gateway.history.past import deeds, events
-from gateway.history.question import HistoryError, Question
-from gateway.history.service import opened
-from gateway.history.store import DEED, EVENT, Store
+from gateway.history.opening import opened
+from gateway.history.question import Deed, HistoryError, Question
+from gateway.history.store import Store
 from tests.gateway.history.past import WALL, Past, done
 
 NAME = "attic.temperature"
@@ -78,9 +78,8 @@ def test_what_happened_is_told_while_the_disk_is_full() -> None:
     past.set_clock(WALL)
 
     def happen(at: int) -> None:
-        event, deed = (1, at, f"d{at % 2}", "lost", "x" * 3000, 1), (1, at, "w", "o", "i", f"n{at}", "", "", "OK")
-        past.store.put(f"INSERT INTO event ({EVENT}) VALUES (?, ?, ?, ?, ?, ?)", *event)
-        past.store.put(f"INSERT INTO deed ({DEED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", *deed)
+        add_event(past.store, 1, at, f"d{at % 2}", "lost", "x" * 3000)
+        add_deed(past.store, 1, at, Deed("w", "o", "i", f"n{at}", "", "", "OK"))
 
     for at in range(4):
         happen(at)

@@ -22,6 +22,7 @@ from drivers.api import NoAnswer, Quantity, Value
 from drivers.quantities import co2, humidity, particles, pressure, state, temperature
 from gateway.clock import Clock
 from gateway.commands import Card, Commands, Status
+from gateway.history.events import add_event
 from gateway.history.service import History
 from gateway.history.store import Store
 from gateway.hub import Chunk, Hub
@@ -129,9 +130,7 @@ def remember(hub: Hub, history: History) -> None:
     lost = (now - 200 * DAY, now - 160 * DAY), (now - 2000.0, now - 1400.0)
 
     def note(at: float, what: str, text: str = "") -> None:
-        row = hub.clock.boot, round(at * 1000), "attic", what, text, 1
-        put = "INSERT INTO event (boot, ms, device, what, text, count) VALUES (?, ?, ?, ?, ?, ?)"
-        history.worker.do(lambda: history.store.put(put, *row))
+        history.worker.do(lambda: add_event(history.store, hub.clock.boot, round(at * 1000), "attic", what, text))
 
     for start, end in lost:
         note(start, "lost", "no answer: is it still plugged in?")
