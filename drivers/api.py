@@ -50,6 +50,7 @@ class Quantity:
     digits: int = 0
     choices: tuple[str, ...] = ()
     writable: bool = False
+    every: int = 1  # of so many measurements, one has it
 
     def check(self, value: V) -> V:
         """Give *value* back, or raise BadValue when this quantity cannot have it."""
@@ -94,9 +95,11 @@ class Request:
     """One Modbus request.  *function* 1 and 2 read *count* bits from *address* on, 3 and 4 registers; 5 and 6 write one
     bit or register, 15 and 16 several, those in *values*.  Addresses are those on the wire, from 0.  The answer is the
     data that was read, as on the wire: bits packed, the first one lowest, registers big-endian; of a write it is empty.
+    A function of the maker's own (65 to 72, 100 to 110) is a command: the bytes *values* follow it, and nothing else,
+    and the unit says them all back.
     What a unit refuses (exceptions 1 to 3) is a BadValue; that it cannot just now, or is not reached, a NoAnswer."""
 
-    function: Literal[1, 2, 3, 4, 5, 6, 15, 16]
+    function: int
     address: int
     count: int = 1
     values: tuple[int, ...] = ()
@@ -227,6 +230,12 @@ class Starts(Protocol):
 class Measures(Protocol):
     def measure(self) -> Talk[Sample]:
         """Take one measurement."""
+
+
+class Skips(Protocol):
+    """Not each of its measurements asks for all that it has."""
+
+    whole: bool  # the next one does
 
 
 @runtime_checkable

@@ -28,6 +28,7 @@ from drivers.api import (
     Quantity,
     R,
     Sample,
+    Skips,
     Starts,
     Talk,
     Value,
@@ -128,8 +129,9 @@ class Device(Service):
     def follow(self, take: Callable[[Chunk], None]) -> Callable[[], None]:
         return self.ring.follow(take)
 
-    def read(self) -> Deferred[None]:
-        """Measure now, or join the measurement under way; of a device that only talks, wait for what it says next."""
+    def read(self, whole: bool = False) -> Deferred[None]:
+        """Measure now, *whole* also what is not asked for each time, or join the measurement under way; of a device
+        that only talks, wait for what it says next."""
         if self.connection is None:
             return fail(NoAnswer(f"{self.who} is {self.status.state}: {self.status.reason}"))
         measure = getattr(self.device, "measure", None)  # isinstance(..., Measures) takes Python 3.11 long
@@ -139,6 +141,8 @@ class Device(Service):
         self.waiting.append(waiting)
         if measure is None:
             return waiting.addTimeout(self.silence, self.clock, self.late)
+        if whole and hasattr(self.device, "whole"):
+            cast(Skips, self.device).whole = True
         if self.measuring is None:
             self.measuring = self.hold(cast(Talk[Sample], measure())).addCallback(self.publish)
             self.measuring.addBoth(self.measured)

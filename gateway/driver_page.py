@@ -122,7 +122,8 @@ def told(quantity: Quantity) -> str:
         what = "text"
     else:
         what = f"{quantity.unit or '-'}, {quantity.low:.15g} to {quantity.high:.15g}"
-    return what + (", settable" if quantity.writable else "")
+    seldom = f", in one of {quantity.every} readings" if quantity.every > 1 else ""
+    return what + (", settable" if quantity.writable else "") + seldom
 
 
 def configuration(row: Driver[Any]) -> Iterator[str]:

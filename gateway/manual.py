@@ -53,7 +53,7 @@ class Manual:
     def status(self) -> Status:
         return Status(state="running")
 
-    def read(self) -> Deferred[None]:
+    def read(self, whole: bool = False) -> Deferred[None]:
         return succeed(None)
 
     def raw(self) -> Iterable[Chunk]:

@@ -18,6 +18,7 @@ from drivers.api import BadFrame, BadValue, DeviceError, NoAnswer, Request
 from drivers.codec.crc import crc16_modbus
 
 BITS, REGISTERS, WRITTEN_BITS, WRITTEN_REGISTERS = 2000, 125, 1968, 123  # the most of one request
+OWN = frozenset((*range(65, 73), *range(100, 111)))  # functions that are each maker's own
 REFUSED = 0x80
 HEAD = Struct(">BHH")  # function, address, and count or value
 MBAP = Struct(">HHHB")  # transaction, protocol, length from the unit on, unit
@@ -41,9 +42,13 @@ def pdu(request: Request) -> bytes:
         raise ValueError(f"{request}: too many or none to read")
     if function in (1, 2, 3, 4):
         return HEAD.pack(function, address, count)
+    if function in OWN:
+        return bytes((function, *values))
     if function in (5, 6):
         (value,) = values
         return HEAD.pack(function, address, value if function == 6 else 0xFF00 if value else 0)
+    if function not in (15, 16):
+        raise ValueError(f"{request}: no such function")
     if not 1 <= len(values) <= (WRITTEN_BITS if function == 15 else WRITTEN_REGISTERS):
         raise ValueError(f"{request}: too many or none to write")
     data = packed(values) if function == 15 else b"".join(value.to_bytes(2, "big") for value in values)
@@ -63,6 +68,8 @@ def bits(data: bytes, count: int) -> tuple[bool, ...]:
 
 def expected(request: Request, sent: bytes) -> tuple[bytes, int]:
     """How a good answer to *request*, *sent* as these bytes, begins, and how long it is."""
+    if request.function in OWN:
+        return sent, len(sent)  # it is said back
     if request.function > 4:
         return sent[:5], 5  # the address, and the value or the count, are said back
     size = 2 * request.count if request.function > 2 else (request.count + 7) // 8
@@ -84,6 +91,7 @@ class Exchange:
         self.unit, self.request = unit, request
         self.pdu = pdu(request)
         self.head, self.size = expected(request, self.pdu)
+        self.mirrored = self.head == self.pdu  # a good answer looks like the request
 
     def data(self, answer: bytes) -> bytes:
         """What the protocol data unit *answer* holds; raises what the unit refused, or BadFrame."""
@@ -97,8 +105,8 @@ class Exchange:
 class RTU:
     """The gateway's end of a serial line: ``begin`` gives the bytes to send, ``feed`` takes those that come.
 
-    An adapter may echo what is sent.  The echo of a read is plain to see; that of functions 5 and 6 looks like the
-    answer, and is passed over where the last read showed that there are echoes."""
+    An adapter may echo what is sent.  The echo of a read is plain to see; that of a request which is said
+    back looks like the answer, and is passed over where the last read showed that there are echoes."""
 
     late = True  # an answer that comes too late may pass for one to the next request
 
@@ -127,7 +135,7 @@ class RTU:
             size = self.size if buffer.startswith(self.head, at) else 5 if buffer.startswith(self.refused, at) else 0
             if size and len(buffer) >= at + size and not crc16_modbus(buffer[at : at + size]):
                 self.exchange = None
-                if exchange.request.function not in (5, 6):
+                if not exchange.mirrored:
                     self.echoes = buffer.startswith(self.frame)
                 return exchange.data(buffer[at + 1 : at + size - 2])
             at += 1
@@ -135,7 +143,7 @@ class RTU:
 
     def echoed(self, exchange: Exchange) -> int:
         """Where, behind the echo of what was sent, the answer may begin."""
-        if exchange.request.function in (5, 6) and not self.echoes:
+        if exchange.mirrored and not self.echoes:
             return 0
         if self.buffer.startswith(self.frame):
             self.echoes = True

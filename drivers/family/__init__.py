@@ -241,5 +241,5 @@ def quantity(name: str, where: str, said: Table, problems: Problems) -> Quantity
         elif low >= high:
             problems.append((where, f"low {low} is not below high {high}"))
     digits = 0 if kind != "float" else 2 if digits is None else digits
-    writable = bool(said.get("writable") or said.get("set"))
+    writable = bool(said.get("writable") or said.get("set") or said.get("zero"))
     return Quantity(name, unit or "", kind, low or 0, high or 0, digits, tuple(choices or ()), writable)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from drivers.api import BadValue
@@ -65,6 +66,7 @@ def read_layout(top: Mapping[str, Any], places: Mapping[str, Key], locate: Locat
                 continue
             keys = {**places, **FIELD, **(OWN if table == "quantity" else {})}
             fields.append(read_field(name, where, take(spec, where, keys, problems), places, locate, problems))
+    share_every(fields)
     names = [field.name for field in fields]
     problems += [(f"quantity.{name}", "there is a field of that name") for name in set(names) if names.count(name) > 1]
     for at, field in enumerate(fields):
@@ -81,6 +83,16 @@ def read_layout(top: Mapping[str, Any], places: Mapping[str, Key], locate: Locat
                 )
                 problems.append((f"{where}.{key}", f"`{name}`{later}"))
     return Layout(fields)
+
+
+def share_every(fields: list[Field]) -> None:
+    """Let each quantity know how often it is there: what is derived, as often as what it comes of."""
+    every = dict[str, int]()
+    for at, field in enumerate(fields):
+        of = field.formula.names if field.formula else ()
+        every[field.name] = min((every.get(name, 1) for name in of), default=field.every)
+        if field.quantity and every[field.name] > 1:
+            fields[at] = replace(field, quantity=replace(field.quantity, every=every[field.name]))
 
 
 def worded_out(field: Field) -> bool:
@@ -112,7 +124,8 @@ def read_field(
         problems.append((f"{where}.scale", "0 would make every value the same"))
     return Field(
         name, made, place, at, coding, said["scale"], said["offset"], words, tuple(said["absent"]), when, derived,
-        bool(made and made.writable), bool(said.get("optional")),
+        bool(made and made.writable and not said.get("zero")), bool(said.get("optional")),
+        said.get("every") or 1, said.get("zero") or b"",
     )  # fmt: skip
 
 

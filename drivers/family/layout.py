@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from math import isnan
 from typing import Any, cast
@@ -95,6 +95,8 @@ class Field:
     formula: Formula | None = None
     writable: bool = False
     optional: bool = False  # not all devices of this kind have it
+    every: int = 1  # of so many measurements, one asks for it
+    zero: bytes = b""  # what sets it to 0, in its family's own form
 
     @property
     def end(self) -> int:
@@ -151,20 +153,26 @@ class Layout:
         self.by_quantity = {field.quantity: field for field in self.fields if field.quantity}
         self.read = tuple(field for field in self.fields if field.coding)
 
-    def sample(self, raws: Mapping[Field, bytes]) -> Sample:
-        """The quantities that *raws* hold, and those derived from them.  BadFrame, BadValue."""
+    def sample(self, raws: Mapping[Field, bytes], old: Collection[Field] = ()) -> Sample:
+        """The quantities that *raws* hold, and those derived from them.  Of *old* ones the bytes are those of an
+        earlier measurement: formulas see them, and what comes of them alone is not given again.  BadFrame, BadValue."""
         scope, sample = dict[str, Any](), dict[Quantity, Value]()
+        known = {field.name for field in old}
         for field in self.fields:
             if field.when and not (field.when.names <= scope.keys() and field.when(scope)):
                 continue
             if field.formula:
                 number = field.formula(scope) if field.formula.names <= scope.keys() else None
+                if known and field.formula.names and field.formula.names <= known:
+                    known.add(field.name)
             else:
                 number = field.number(raws[field]) if field in raws else None
             if number is None:
                 continue
             if field.quantity:
-                sample[field.quantity] = value = field.value(number)
+                value = field.value(number)
+                if field.name not in known:
+                    sample[field.quantity] = value
                 number = value if isinstance(number, str) else number
             scope[field.name] = number
         return sample

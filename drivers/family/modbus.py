@@ -13,7 +13,7 @@ from typing import Any
 
 from drivers.api import DeviceError, Driver, Modbus, Operation, Request
 from drivers.codec.crc import crc16_modbus
-from drivers.codec.modbus import REGISTERS, Exchange, pdu, sealed
+from drivers.codec.modbus import OWN, REGISTERS, Exchange, pdu, sealed
 from drivers.family import ASKED, NUMBER, SERIAL, BadTable, Key, Problems, Table, about, take
 from drivers.family.fields import ORDERS, overlay, read_layout
 from drivers.family.layout import Field, Layout
@@ -21,7 +21,11 @@ from drivers.family.proof import ERRORS, draw, hexed, judged, mute, named, talke
 from drivers.family.unit import SPACES, Emulator, Outputs, Settings, Unit, answered, cut
 
 ADDRESS = Key((int,), None, span=(0, 0xFFFF))
-OPTIONAL = {"optional": Key((bool,), None)}  # some of these units have it
+ASKING = {
+    "optional": Key((bool,), None),  # some of these units have it
+    "every": Key((int,), None, span=(2, 100_000)),  # of so many measurements, one asks for it
+    "zero": Key((str,), None),  # the request that sets it to 0: function and data
+}
 
 
 TABLE = {
@@ -71,6 +75,8 @@ def locate(line: Table, said: dict[str, Any], where: str, problems: Problems) ->
     space, _ = place = there[0]
     if said.get("writable") and space not in ("coil", "holding"):
         problems.append((f"{where}.writable", "coils and holding registers can be set, and nothing else"))
+    if said["zero"] is not None:
+        said["zero"] = read_zero(said, where, problems)
     if SPACES[space] < 3:
         if said["type"] or said["bits"] is not None:
             problems.append((f"{where}.type", f"is for registers, and a {space} is one bit"))
@@ -78,12 +84,25 @@ def locate(line: Table, said: dict[str, Any], where: str, problems: Problems) ->
     return place, 0, line["type"]
 
 
+def read_zero(said: dict[str, Any], where: str, problems: Problems) -> bytes:
+    """The request that sets a quantity to 0."""
+    request = hexed(said["zero"], f"{where}.zero", problems)
+    if not where.startswith("quantity."):
+        problems.append((f"{where}.zero", "is for a quantity: nobody sees a field"))
+    elif said.get("writable"):
+        problems.append((f"{where}.zero", "is for what cannot be set otherwise: leave out `writable`"))
+    elif request and not (request[0] in OWN and len(request) < 254):
+        reason = "is no request of its maker's own: a function of 41 to 48 or 64 to 6E, in hexadecimal, and its data"
+        problems.append((f"{where}.zero", reason))
+    return request
+
+
 def driver(name: str, table: Table) -> Driver[Settings]:
     """The driver that *table* describes, proved by its vectors and its emulator; or BadTable."""
     problems: Problems = []
     top = take(table, "", TABLE, problems)
     line = take(top["modbus"], "modbus", LINE, problems)
-    layout = read_layout(top, dict.fromkeys(SPACES, ADDRESS) | OPTIONAL, partial(locate, line), problems)
+    layout = read_layout(top, dict.fromkeys(SPACES, ADDRESS) | ASKING, partial(locate, line), problems)
     for field in layout.read:
         if SPACES[field.place[0]] > 2 and field.coding and field.coding.size % 2:
             where = f"{'quantity' if field.quantity else 'field'}.{field.name}.type"
@@ -130,7 +149,7 @@ def read_init(said: Table, single: int, where: str, problems: Problems) -> list[
         return []
     space, address = there[0]
     function = 5 if space == "coil" else single
-    return [Request(function, address, values=(0 if taken["value"] is ... else taken["value"],))]  # type: ignore[arg-type]
+    return [Request(function, address, values=(0 if taken["value"] is ... else taken["value"],))]
 
 
 def proved(unit: Unit, vector: Mapping[str, Any], where: str, problems: Problems) -> Mapping[Field, bytes]:
@@ -146,7 +165,7 @@ def proved(unit: Unit, vector: Mapping[str, Any], where: str, problems: Problems
         for key, text in vector[space].items():
             data = hexed(text, f"{where}.{space}.{key}", problems)
             try:
-                answers.append((Request(SPACES[space], int(key, 0), len(data) // 2), data))  # type: ignore[arg-type]
+                answers.append((Request(SPACES[space], int(key, 0), len(data) // 2), data))
             except ValueError:
                 problems.append((f"{where}.{space}.{key}", "is no address, such as 0x0010"))
     if len(problems) > before:
@@ -178,7 +197,7 @@ def exchanged(vector: Mapping[str, Any], where: str, problems: Problems) -> list
     if len(ask) != 8 or ask[1] not in SPACES.values():
         problems.append((f"{where}.ask", "is no request to read: unit, function 1 to 4, address, count, checksum"))
         return []
-    request = Request(ask[1], int.from_bytes(ask[2:4]), int.from_bytes(ask[4:6]))  # type: ignore[arg-type]
+    request = Request(ask[1], int.from_bytes(ask[2:4]), int.from_bytes(ask[4:6]))
     try:
         return [(request, Exchange(ask[0], request).data(answer[1:-2]))]
     except (DeviceError, ValueError) as error:

@@ -2,8 +2,8 @@
 
 Those that a vector shows come from there, others from the middle of their range, unless ``[emulator.start]`` says
 otherwise.  What is measured sways by 2 % within its limits, what is counted goes up, and what is set, or is a whole
-number by which a device says what it is or what it does, stays.  Of a device that has flags only they turn, each in its
-own time.
+number by which a device says what it is or what it does, stays, and so does what is seldom asked for.  Of a device
+that has flags only they turn, each in its own time.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def sways(field: Field, value: Value) -> bool:
     """Whether what *field* shows changes by itself, from *value* on."""
     assert field.quantity
     code = field.quantity.kind == "int" and not field.quantity.name.startswith(COUNTED)
-    return not (field.writable or code or field.words is not None or isinstance(value, str | bool))
+    return not (field.writable or field.every > 1 or code or field.words is not None or isinstance(value, str | bool))
 
 
 class Swaying:
@@ -77,6 +77,11 @@ class Swaying:
             field: bool(self.start[field]) ^ bool(self.age // (60 * at) % 2) for at, field in enumerate(self.turns, 1)
         }
         return list((still | moved | turned).items())
+
+    def zero(self, field: Field) -> None:
+        """Let what is counted begin again."""
+        self.start[field] = 0.0
+        self.start[field] = -self.moved(field, 0.0)
 
     def moved(self, field: Field, value: float) -> float:
         assert field.quantity

@@ -7,13 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from drivers.api import BadValue, Operation, Quantity, Request, Sample, Talk, Value
+from drivers.api import BadValue, NoAnswer, Operation, Quantity, Request, Sample, Talk, Value
 from drivers.codec.modbus import BITS, Exchange, bits, pdu
 from drivers.codec.modbus_slave import Slave
 from drivers.codec.registers import blocks
 from drivers.family.layout import Field, Layout
 from drivers.family.swaying import Swaying
 
+# What a unit twice in a row did not have, or said nothing to, it is asked again after 20 more measurements, then 40 ...
+AGAIN, DOUBLED = 10, 6
 SPACES = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}  # and the function that reads each
 
 
@@ -23,7 +25,7 @@ class Settings:
 
 
 class Unit:
-    """One unit.  It keeps nothing between two questions."""
+    """One unit, from when it is opened on."""
 
     start: Callable[[], Talk[str]]
 
@@ -31,21 +33,31 @@ class Unit:
         self.layout, self.single, self.init = layout, line["write"], init
         if init:
             self.start = self.begin
-        sure, perhaps = (self.reads(line, line["gap"], False), self.reads(line, 0, True))
-        self.perhaps = tuple(each for each in perhaps if not any(within(each, other) for other in sure))
-        self.requests = sure + self.perhaps
+        self.every = dict[Request, int]()  # of so many measurements, one asks this
+        self.perhaps = set[Request]()  # what a unit need not answer
+        for optional in (False, True):
+            for every in sorted({field.every for field in layout.read if field.optional == optional}):
+                self.plan(line, optional, every)
+        self.requests = tuple(self.every)
+        self.count = 0  # measurements
+        self.whole = True  # the next one asks for all
+        self.old = dict[Field, bytes]()  # what is not asked for each time, as it was when it was
+        self.vain = dict[
+            Request, tuple[int, int]
+        ]()  # asked so often for nothing, and not before which measurement again
 
-    def reads(self, line: Mapping[str, Any], gap: int, optional: bool) -> tuple[Request, ...]:
-        """The fewest requests for all fields that every such unit has, or for those that are *optional*."""
-        return tuple(
-            Request(function, *block)  # type: ignore[arg-type]  # one of the four that read
-            for space, function in SPACES.items()
-            for block in blocks(
-                {(f.place[1], words(f)) for f in self.layout.read if f.place[0] == space and f.optional == optional},
-                gap,
-                BITS if function < 3 else line["most"],
-            )
-        )
+    def plan(self, line: Mapping[str, Any], optional: bool, every: int) -> None:
+        """The fewest requests for all these fields, save what is read along anyway."""
+        fields = [field for field in self.layout.read if (field.optional, field.every) == (optional, every)]
+        for space, function in SPACES.items():
+            spans = {(field.place[1], words(field)) for field in fields if field.place[0] == space}
+            most = BITS if function < 3 else line["most"]
+            for block in blocks(spans, 0 if optional else line["gap"], most):
+                request = Request(function, *block)
+                if not any(within(request, other) and often <= every for other, often in self.every.items()):
+                    self.every[request] = every
+                    if optional:
+                        self.perhaps.add(request)
 
     def begin(self) -> Talk[str]:
         for request in self.init:  # noqa: UP028  # a tuple cannot be sent the answers
@@ -53,23 +65,54 @@ class Unit:
         return ""
 
     def measure(self) -> Talk[Sample]:
-        raws = dict[Field, bytes]()
-        for request in self.requests:
-            try:
-                raws |= cut(self.layout, request, (yield request))
-            except BadValue:  # the unit has nothing there
-                if request not in self.perhaps:
-                    raise
-                for part in self.parts(request):
-                    with suppress(BadValue):
-                        raws |= cut(self.layout, part, (yield part))
-        return self.layout.sample(raws)
+        raws, seldom = dict[Field, bytes](), dict[Field, bytes]()
+        for turn, request in enumerate(self.requests):
+            if not self.whole and (self.count + turn) % self.every[request]:
+                continue  # by its turn, so that they do not all come at once
+            if request in self.perhaps:
+                came = yield from self.some(request)
+            else:
+                came = cut(self.layout, request, (yield request))
+            raws |= came
+            if self.every[request] > 1:
+                seldom |= dict.fromkeys(inside(self.layout, request), b"") | came
+        old = {field: raw for field, raw in self.old.items() if field not in raws and field not in seldom}
+        sample = self.layout.sample(old | raws, old)
+        self.old = old | {field: raw for field, raw in seldom.items() if raw}
+        self.count, self.whole = self.count + 1, False
+        return sample
 
-    def parts(self, request: Request) -> tuple[Request, ...]:
-        """*request* once more, a field at a time: the unit may have some of what lies side by side."""
+    def some(self, request: Request) -> Talk[dict[Field, bytes]]:
+        """What the unit has of *request*: it may have a part of what lies side by side."""
+        if (raws := (yield from self.attempt(request))) is not None:
+            return raws
         spans = {(f.place[1], words(f)) for f in self.layout.read if SPACES[f.place[0]] == request.function}
-        parts = (replace(request, address=address, count=count) for address, count in sorted(spans))
-        return tuple(part for part in parts if part != request and within(part, request))
+        found = dict[Field, bytes]()
+        for address, count in sorted(spans):
+            part = replace(request, address=address, count=count)
+            if part != request and within(part, request):
+                found |= (yield from self.attempt(part)) or {}
+        return found
+
+    def attempt(self, request: Request) -> Talk[dict[Field, bytes] | None]:
+        """What the unit has where *request* says; None for nothing.  Raises what keeps it from saying anything."""
+        times, until = self.vain.get(request, (0, 0))
+        if self.count < until:
+            return None
+        try:
+            raws = cut(self.layout, request, (yield request))
+        except BadValue:
+            pass
+        except NoAnswer:
+            if request == self.requests[0]:
+                raise
+            with suppress(BadValue):
+                yield self.requests[0]  # is the unit there at all?
+        else:
+            self.vain.pop(request, None)
+            return raws
+        self.vain[request] = times + 1, self.count + 1 + (AGAIN << min(times, DOUBLED) if times else 0)
+        return None
 
 
 class Outputs(Unit):
@@ -77,8 +120,14 @@ class Outputs(Unit):
 
     def write(self, quantity: Quantity, value: Value) -> Talk[Sample]:
         field = self.layout.by_quantity.get(quantity)
-        if field is None or not field.writable:
+        if field is None or not quantity.writable:
             raise BadValue(f"{quantity.name} cannot be set")
+        self.whole = self.whole or field.every > 1
+        if field.zero:
+            if value != 0:
+                raise BadValue(f"{quantity.name} can be set to 0, and to nothing else")
+            yield Request(field.zero[0], 0, values=tuple(field.zero[1:]))
+            return {quantity: value}
         space, address = field.place
         if space == "coil":
             raw = field.raw(value, b"\0")
@@ -107,17 +156,26 @@ def words(field: Field) -> int:
     return 1 if SPACES[field.place[0]] < 3 else (field.coding.size + 1) // 2
 
 
-def cut(layout: Layout, request: Request, data: bytes) -> Mapping[Field, bytes]:
+def inside(layout: Layout, request: Request) -> list[Field]:
+    """The fields that lie wholly in what *request* reads."""
+    first, end = request.address, request.address + request.count
+    return [
+        field
+        for field in layout.read
+        if SPACES[field.place[0]] == request.function
+        and first <= field.place[1] <= field.place[1] + words(field) <= end
+    ]
+
+
+def cut(layout: Layout, request: Request, data: bytes) -> dict[Field, bytes]:
     """The bytes of every field that lies wholly in the answer *data*."""
     raws = {}
-    for field in layout.read:
-        space, address = field.place
-        at = address - request.address
-        if SPACES[space] == request.function and 0 <= at <= at + words(field) <= request.count:
-            if request.function < 3:
-                raws[field] = bytes((bits(data, request.count)[at],))
-            else:
-                raws[field] = data[2 * at : 2 * (at + words(field))]
+    for field in inside(layout, request):
+        at = field.place[1] - request.address
+        if request.function < 3:
+            raws[field] = bytes((bits(data, request.count)[at],))
+        else:
+            raws[field] = data[2 * at : 2 * (at + words(field))]
     return raws
 
 
@@ -144,6 +202,7 @@ class Emulator(Slave):
         for field, raw in bases.items():
             self.put(field, raw)
         self.swaying = Swaying(layout, bases, start)
+        self.zeros = {field.zero: field for field in layout.read if field.zero}
         self.show(True)
 
     def put(self, field: Field, raw: bytes) -> None:
@@ -158,6 +217,13 @@ class Emulator(Slave):
             own = range(address, address + words(field))
             old = b"".join(self.spaces[space][each].to_bytes(1 if SPACES[space] < 3 else 2, "big") for each in own)
             self.put(field, field.raw(value, old))
+
+    def answer(self, pdu: bytes) -> bytes:
+        if pdu not in self.zeros:
+            return super().answer(pdu)
+        self.swaying.zero(self.zeros[pdu])
+        self.show()
+        return pdu
 
     def tick(self, seconds: float) -> bytes:
         self.swaying.age += seconds

@@ -53,7 +53,7 @@ def do_read(me: Session, name: str) -> Deferred[Answer]:
         rows = tuple(map(me.fresh, me.readings(f"{device}.*")))
         return Answer(rows, f"OK {len(rows)}")
 
-    return me.hold(maybeDeferred(me.handle(device).read)).addCallback(answer)
+    return me.hold(maybeDeferred(me.handle(device).read, True)).addCallback(answer)
 
 
 def reading(me: Session, name: str) -> tuple[str, Quantity | None]:

@@ -7,6 +7,7 @@ import copy
 import importlib
 import tomllib
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +24,7 @@ from drivers.api import (
     Driver,
     Modbus,
     NoAnswer,
+    Operation,
     Request,
     Transfer,
     Value,
@@ -31,6 +33,8 @@ from drivers.api import (
 from drivers.codec.checksums import CHECKSUMS
 from drivers.codec.modbus import RTU
 from drivers.family import BadTable
+from drivers.family.proof import talked
+from drivers.family.unit import answered
 from gateway import catalog
 from gateway.config_output import switches
 from tests.drivers.talk import follow, meet
@@ -212,8 +216,6 @@ def test_what_not_all_units_have_is_asked_apart_and_may_be_refused() -> None:
     assert named(follow(unit.measure(), script)) == {"voltage": 230, "current": 2, "temperature": -1, "power": 460}
     with pytest.raises(BadValue):
         follow(unit.measure(), [(volts, nothing)])
-    with pytest.raises(NoAnswer):
-        follow(unit.measure(), [(volts, b"\x08\xfc"), (amperes, NoAnswer("silence"))])
     spanned = opened(made(VARIANT.replace("[quantity]", "[modbus]\ngap = 9\n[quantity]\npower_factor = { input = 9 }")))
     assert [each.count for each in spanned.requests] == [10], "it is read along anyway"
 
@@ -231,6 +233,159 @@ def test_of_a_block_that_is_refused_the_unit_may_have_some() -> None:
     assert named(follow(unit.measure(), script)) == {"voltage": 230, "current": 2, "power": 460}
 
 
+SILENCE = NoAnswer("unit 1 does not answer")
+GARBAGE = BadFrame("unit 1: 5 bytes came, but none is its answer")
+VOLTS, AMPERES, DEGREES = (Request(4, 0), b"\x08\xfc"), (Request(4, 1), b"\0\2"), (Request(4, 7), b"\xff\xff")
+
+
+def test_silence_of_what_not_all_units_have_costs_nothing_else() -> None:
+    unit = opened(made(VARIANT))
+    mute = (AMPERES[0], SILENCE)
+    assert named(follow(unit.measure(), [VOLTS, mute, VOLTS, DEGREES])) == {"voltage": 230, "temperature": -1}
+    everything = {"voltage": 230, "current": 2, "temperature": -1, "power": 460}
+    assert named(follow(unit.measure(), [VOLTS, AMPERES, DEGREES])) == everything, "once may be a disturbance"
+    for pause in (20, 40, 80, 160, 320, 640, 640):
+        for _ in range(2 if pause == 20 else 1):
+            follow(unit.measure(), [VOLTS, mute, VOLTS, DEGREES])
+        for _ in range(pause):
+            assert named(follow(unit.measure(), [VOLTS, DEGREES])) == {"voltage": 230, "temperature": -1}
+    assert named(follow(unit.measure(), [VOLTS, AMPERES, DEGREES])) == everything
+
+
+def test_a_unit_that_is_gone_is_not_asked_for_the_rest() -> None:
+    unit = opened(made(VARIANT))
+    with pytest.raises(NoAnswer):
+        follow(unit.measure(), [VOLTS, (AMPERES[0], SILENCE), (VOLTS[0], SILENCE)])
+    with pytest.raises(BadFrame):
+        follow(unit.measure(), [VOLTS, (AMPERES[0], GARBAGE)])
+    with pytest.raises(NoAnswer):
+        follow(unit.measure(), [(VOLTS[0], SILENCE)])
+    for _ in range(3):
+        with pytest.raises(NoAnswer):
+            follow(unit.measure(), [VOLTS, (AMPERES[0], SILENCE), (VOLTS[0], SILENCE)])
+
+
+def test_of_a_block_that_meets_silence_the_unit_may_have_some() -> None:
+    unit = opened(made(VARIANT.replace("current = {", "frequency = { input = 2, optional = true }\ncurrent = {")))
+    block, hertz = (Request(4, 1, 2), SILENCE), (Request(4, 2), SILENCE)
+    for _ in range(2):
+        script: list[Any] = [VOLTS, block, VOLTS, AMPERES, hertz, VOLTS, DEGREES]
+        assert named(follow(unit.measure(), script))["current"] == 2
+    assert named(follow(unit.measure(), [VOLTS, AMPERES, DEGREES]))["current"] == 2, "and it is known"
+
+
+def test_where_nothing_is_sure_silence_at_first_is_silence() -> None:
+    unit = opened(made(VARIANT.replace("scale = 0.1 }", "scale = 0.1, optional = true }")))
+    whole = Request(4, 0, 2)
+    with pytest.raises(NoAnswer):
+        follow(unit.measure(), [(whole, SILENCE)])
+    assert named(follow(unit.measure(), [(whole, b"\x08\xfc\0\2"), (DEGREES[0], SILENCE), (whole, b"\0\0\0\0")]))
+
+
+SELDOM = """
+family = "modbus"
+title = "x"
+documentation = "x"
+period = 10
+[field]
+factor = { holding = 9, every = 3 }
+[quantity]
+voltage = { input = 0, scale = 0.1 }
+power = { value = "voltage * factor" }
+limit = { holding = 10, unit = "", low = 0, high = 100, digits = 0, writable = true, every = 3 }
+level = { value = "limit" }
+current = { input = 20, optional = true, every = 2 }
+[[vector]]
+holding = { 9 = "0002 0005" }
+gives = { limit = 5, level = 5 }
+"""
+
+
+def test_what_changes_seldom_is_asked_for_seldom_and_is_not_fresh_in_between() -> None:
+    row = made(SELDOM)
+    assert {each.name: each.every for each in row.quantities} == {
+        "voltage": 1, "power": 1, "limit": 3, "level": 3, "current": 2,
+    }  # fmt: skip
+    unit = opened(row)
+    settings, amperes = (Request(3, 9, 2), b"\0\2\0\5"), (Request(4, 20), b"\0\7")
+    both = {"voltage": 230, "power": 460}
+    rare = {"limit": 5, "level": 5}
+    assert named(follow(unit.measure(), [VOLTS, settings, amperes])) == both | rare | {"current": 7}
+    asked = list[tuple[Any, ...]]()
+    for _ in range(6):
+        talk, samples = unit.measure(), dict[str, Value]()
+        requests = list[Request]()
+        try:
+            request = next(talk)
+            while True:
+                requests.append(request)
+                request = talk.send(dict([VOLTS, settings, amperes])[request])
+        except StopIteration as done:
+            samples = named(done.value)
+        assert samples == both | (rare if settings[0] in requests else {}) | (
+            {"current": 7} if amperes[0] in requests else {}
+        )
+        asked.append((settings[0] in requests, amperes[0] in requests))
+    assert [each for each, _ in asked].count(True) == 2 and [each for _, each in asked].count(True) == 3
+
+
+def test_what_was_set_is_asked_for_next_time_and_so_is_all_where_somebody_reads() -> None:
+    row = made(SELDOM)
+    unit = opened(row)
+    settings, amperes = (Request(3, 9, 2), b"\0\2\0\5"), (Request(4, 20), b"\0\7")
+    follow(unit.measure(), [VOLTS, settings, amperes])
+    setting = next(each for each in row.quantities if each.name == "limit")
+    assert follow(unit.write(setting, 6.0), [(Request(6, 10, values=(6,)), b"")]) == {setting: 6}
+    assert "limit" in named(follow(unit.measure(), [VOLTS, settings, amperes]))
+    unit.whole = True
+    assert "limit" in named(follow(unit.measure(), [VOLTS, settings, amperes]))
+
+
+def test_a_measurement_that_fails_has_asked_for_nothing() -> None:
+    unit = opened(made(SELDOM))
+    settings, amperes = (Request(3, 9, 2), b"\0\2\0\5"), (Request(4, 20), b"\0\7")
+    with pytest.raises(BadValue):
+        follow(unit.measure(), [VOLTS, (settings[0], b"\0\2\0\xff"), amperes])
+    assert "limit" in named(follow(unit.measure(), [VOLTS, settings, amperes])), "it asks for all again"
+
+
+def test_a_charge_controller_is_not_asked_for_its_settings_each_time() -> None:
+    unit, row = device("epever"), catalog.find("epever")
+    emulator = row.emulator()
+    counts = list[int]()
+    for _ in range(41):
+        asked = list[Operation]()
+
+        def answer(wanted: Operation, asked: list[Operation] = asked) -> bytes:
+            asked.append(wanted)
+            return answered(cast(Any, emulator), wanted)
+
+        talked(unit.measure(), answer)
+        counts.append(len(asked))
+    assert counts[0] == 25 and max(counts[1:]) <= 14
+
+
+def test_energy_is_set_to_zero_and_to_nothing_else() -> None:
+    for name in ("pzem004t", "pzem017"):
+        meter, energy, emulator = device(name), quantity(name, "energy"), catalog.find(name).emulator()
+        with pytest.raises(BadValue, match="set to 0, and to nothing else"):
+            follow(meter.write(energy, 1.0), [])
+        assert follow(meter.write(energy, 0.0), [(Request(0x42, 0), b"")]) == {energy: 0}
+        refused = BadValue("unit 1 does not know function 66 (exception 1)")
+        with pytest.raises(BadValue, match="function 66"):
+            follow(meter.write(energy, 0.0), [(Request(0x42, 0), refused)])
+
+        def told(meter: Any = meter, emulator: Any = emulator) -> Any:
+            return named(talked(meter.measure(), partial(answered, emulator)))["energy"]
+
+        emulator.tick(3600.0)
+        assert told() > 1
+        talked(meter.write(energy, 0.0), partial(answered, cast(Any, emulator)))
+        assert told() == 0
+        emulator.tick(3600.0)
+        assert 0 < told() < 1, "and it counts on"
+
+
 def test_a_sensor_alone_on_its_line_is_a_unit_beyond_247() -> None:
     row = catalog.find("s8")
     assert isinstance(row.link, Modbus) and row.link.unit == 254
@@ -240,7 +395,7 @@ def test_a_sensor_alone_on_its_line_is_a_unit_beyond_247() -> None:
     assert all(each.count <= 8 for each in sensor.requests), "more it refuses"
     nothing = BadValue("unit 254 has nothing there (exception 2)")
     plain: list[Any] = [(asked, bytes.fromhex("0000 0000 0000 0190"))]
-    fields = [Request(3, 0, 2), Request(3, 0), Request(3, 1), Request(3, 31), Request(4, 0x15), Request(4, 0x19, 6)]
+    fields = [Request(3, 0, 2), Request(3, 0), Request(3, 1), Request(4, 0x15), Request(3, 31), Request(4, 0x19, 6)]
     fields += [Request(4, 0x19, 2), Request(4, 0x1B), Request(4, 0x1C), Request(4, 0x1D, 2)]
     sample = named(follow(sensor.measure(), plain + [(each, nothing) for each in fields]))
     assert (sample["co2"], sample["alarm"], sample["error"]) == (400, False, 0), "an old one has no more"
@@ -262,6 +417,12 @@ def test_a_load_is_switched_by_people_and_by_no_rule_of_outputs() -> None:
     ("change", "told"),
     [
         (("voltage = { input", "voltage = { optional = 1, input"), "quantity.voltage.optional: 1 is no true or false"),
+        (("voltage = { input", "voltage = { every = 1, input"), "quantity.voltage.every: 1 is not in 2..100000"),
+        (
+            ("voltage = { input", "voltage = { zero = '06', input"),
+            "quantity.voltage.zero: is no request of its maker's",
+        ),
+        (("voltage = { input", "voltage = { zero = 'x', input"), "quantity.voltage.zero: 'x' are no bytes"),
         (("71 CB", "71 CC"), "vector.0.ask: is no frame: its last two bytes should be the checksum 71 cb"),
         (('answer = "01 04 04 43', 'answer = "01 04 06 43'), "vector.0.answer: is no frame"),
         (

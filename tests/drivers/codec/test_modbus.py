@@ -64,12 +64,32 @@ def test_frames_that_were_seen(unit: int, request_: Request, sent: str, came: st
         Request(16, 0, values=(0,) * 124),
         Request(15, 0, values=(0,) * 1969),
         Request(6, 0, values=(1, 2)),
+        Request(7, 0, values=(1,)),
     ],
 )
 def test_what_the_standard_does_not_allow_is_a_bug(request_: Request) -> None:
     pdu(Request(3, 0, 125)), pdu(Request(1, 0, 2000)), pdu(Request(16, 0, values=(0,) * 123))
     with pytest.raises(ValueError):
         pdu(request_)
+
+
+def test_a_command_of_the_makers_own_is_said_back() -> None:
+    """Peacefair "PZEM-004T V3.0 User Manual", 2.6: 42h sets the energy to zero; C2h refuses."""
+    reset = Request(0x42, 0)
+    rtu, tcp = RTU(), TCP()
+    assert rtu.begin(1, reset) == hexed("01 42 80 11")
+    assert rtu.feed(hexed("01 42 80")) is None
+    assert rtu.feed(hexed("11")) == b""
+    rtu.begin(1, reset)
+    with pytest.raises(BadValue, match="does not know function 66"):
+        rtu.feed(sealed(1, hexed("C2 01")))
+    rtu.begin(1, Request(3, 0))
+    rtu.feed(hexed("01 03 0000 0001 840A") + sealed(1, hexed("03 02 00 00")))  # an adapter that echoes
+    rtu.begin(1, reset)
+    assert rtu.feed(hexed("01 42 80 11")) is None
+    assert rtu.feed(hexed("01 42 80 11")) == b""
+    tcp.begin(1, Request(0x48, 0, values=(1, 2)))
+    assert tcp.feed(hexed("0001 0000 0004 01 48 01 02")) == b""
 
 
 def test_bits_are_packed_first_lowest() -> None:

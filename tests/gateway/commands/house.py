@@ -43,7 +43,7 @@ class Device:
         self.told: list[tuple[Quantity, Value, Deferred[None]]] = []
         hub.devices[name] = self
 
-    def read(self) -> Deferred[None]:
+    def read(self, whole: bool = False) -> Deferred[None]:
         self.asked.append(Deferred())
         return self.asked[-1]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -12,9 +13,11 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from drivers.api import BadFrame, NoAnswer, Request, Serial
+from drivers.api import BadFrame, Measures, NoAnswer, Request, Serial
 from drivers.codec.modbus import RTU, TCP
 from drivers.codec.modbus_slave import Slave, Units
+from drivers.family import modbus as modbus_table
+from gateway.run import converse
 from gateway.transports import turns
 from gateway.transports.modbus import ModbusLine, Tap, Unit
 from gateway.transports.turns import SHARE, pace
@@ -258,6 +261,37 @@ def test_those_who_are_not_there_take_a_tenth_of_the_time(
         assert len(answers) > 0.85 * total / per_answer
     else:
         assert spent > 0.6 * total
+
+
+MUTE = """
+family = "modbus"
+title = "x"
+documentation = "x"
+period = 1
+[quantity]
+voltage = { holding = 0 }
+current = { holding = 7, optional = true }
+power = { holding = 9, optional = true }
+"""
+
+
+def test_registers_that_meet_silence_take_a_tenth_of_the_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measured each second: the first two readings pay for both of them, and each is tried again ever more seldom."""
+    row = modbus_table.driver("x", tomllib.loads(MUTE))
+    receive = world.far.units.receive
+    monkeypatch.setattr(world.far.units, "receive", lambda data: receive(data) if data[2:4] == b"\0\0" else b"")
+    unit, device, samples = world.open(1), cast(Measures, row.device(row.settings())), list[Any]()
+
+    def measure() -> None:
+        talk = Deferred.fromCoroutine(converse(unit, world.clock, device.measure()))
+        talk.addBoth(samples.append)
+        talk.addBoth(lambda _: world.clock.callLater(1, measure))
+
+    measure()
+    world.run(300)
+    assert len(samples) > 250 and all(list(sample.values()) == [10] for sample in samples)
+    spent = sum(0.5 for _, data in world.far.sent if data[2:4] != b"\0\0")
+    assert 2 * 2 * 0.5 < spent < 0.05 * 300
 
 
 def test_one_that_rests_is_refused_at_once_and_comes_back(world: World) -> None:

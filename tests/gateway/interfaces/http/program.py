@@ -65,7 +65,7 @@ class Fake:
         seen = self.hub.clock.monotonic()
         return Status(state=self.state, reason=self.reason, since=0.0, seen=seen, outputs=why)
 
-    def read(self) -> Deferred[None]:
+    def read(self, whole: bool = False) -> Deferred[None]:
         return succeed(None)
 
     def write(self, quantity: Quantity, value: Value) -> Deferred[None]:

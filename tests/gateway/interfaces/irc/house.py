@@ -40,7 +40,7 @@ class Fake:
         return Card(name=self.name, label=self.name.title(), driver="fake", title="A fake", documentation="",
                     where="nowhere", period=1.0, settings={}, quantities=self.quantities)  # fmt: skip
 
-    def read(self) -> Deferred[None]:
+    def read(self, whole: bool = False) -> Deferred[None]:
         return succeed(None)
 
     def write(self, quantity: Quantity, value: Value) -> Deferred[None]:
