@@ -141,6 +141,11 @@ def level(low: float = 0, high: float = 100, digits: int = 1) -> Quantity:
     return Quantity("level", "%", low=low, high=high, digits=digits)
 
 
+def deviation() -> Quantity:
+    """How far something is from what it should be, in per cent of that."""
+    return Quantity("deviation", "%", low=-100, high=100, digits=1)
+
+
 def moisture(low: float = 0, high: float = 100, digits: int = 1) -> Quantity:
     """Water in soil or wood, in percent of the sensor's scale."""
     return Quantity("moisture", "%", low=low, high=high, digits=digits)

@@ -4,18 +4,21 @@ Datasheet: Victron "VE.Direct Protocol", 3.33, and "BlueSolar HEX protocol MPPT"
 sends, unasked, a block every second (battery monitors two kinds of block in turn), at 19200 baud, 8N1:
 
     0D 0A  V 09 12540   0D 0A  I 09 -40   ...   0D 0A  Checksum 09 DC        label, value in mV, mA ...
-                                                                   the sum of all bytes of a block is 0, modulo 256
-    :7 F0ED 00 9600 DB 0A        a HEX message, anywhere between: command, register and value low byte first;
-                                 the sum of the command and all bytes is 55h, modulo 256
+    :7 F0ED 00 9600 DB 0A        a HEX message, anywhere between: command, register and value
 
-A sum of eight bits is not much: each line must also be one, and what its label says must be a number, or a word of
-ours.  A device that has no such sensor says `---`, and then there is no reading; nor is there of an infinite time to
-go (-1).
+Both have sums of eight bits (drivers/codec/vedirect.py draws them), which is not much: each line must also be one, and
+what its label says must be a number, or a word of ours.  On a line that spoils blocks one that is unlike the one before
+is refused, too: its labels, the device's number, its states and counts are as they were, or it counts from the next
+block on.  A device that has no such sensor says `---`, and then there is no reading; nor is there of an infinite time
+to go (-1).
 
 Wiring: 4-pin JST-PH: 1 ground, 2 receive, 3 transmit, 4 +5 V; 3.3 or 5 V, best with Victron's isolated USB cable.
 
 Current is negative when the battery is discharged.  Energy is told in steps of 10 Wh.  What HEX messages tell of known
-registers is published; the gateway asks for none.
+registers is published; the gateway asks for none.  `code_off` is why it is off, a sum of 1 (no input), 2 (switched
+off), 4 (switched off by a register), 8 (remote input), 16 (protection), 32 (pay as you go), 64 (battery management),
+128 (the engine stands still) and 256 (it weighs its input); 0 while it is on.  Not published are PID and BMV (the
+product), HSDS (a number of the day) and MON (what a monitor measures).
 """
 
 from __future__ import annotations
@@ -27,11 +30,14 @@ from dataclasses import dataclass
 from drivers.api import BadFrame, BadValue, DeviceError, Driver, Quantity, Sample, Serial, Value
 from drivers.codec import obis
 from drivers.codec.bits import signed
+from drivers.codec.vedirect import END, Block, Message, Stream, sealed
 from drivers.emulation import sway
 from drivers.quantities import (
     alarm,
     charge,
+    code,
     current,
+    deviation,
     duration,
     error,
     instance,
@@ -39,17 +45,17 @@ from drivers.quantities import (
     power,
     status,
     temperature,
+    version,
     voltage,
 )
 
-LONGEST, MESSAGE = 1024, 256  # bytes of a block, and of a HEX message
-END = b"Checksum\t"
-LINE = re.compile(r"([A-Za-z0-9_#+-]{1,16})\t([ -~]{0,64})")
-HEX = re.compile(rb":([0-9A-Fa-f]*)")
-NUMBER = re.compile(r"-?\d{1,12}")
+NUMBER = re.compile(r"-?(0|[1-9]\d{0,11})")
 SERIAL = re.compile(r"[A-Z0-9]{5,16}")
+REASON = re.compile(r"0x[0-9A-Fa-f]{1,8}")
+VERSION = re.compile(r"([A-Z]?)0?(\d{1,2})(\d\d)")  # C208: a candidate for 2.08
+EDITION = re.compile(r"0?(\d{1,2})(\d\d)([0-9A-F]{2})")  # 020801: the first trial of 2.08; 0208FF: it itself
 NOTHING = ("", "---")
-GET, ASYNC = "7", "A"
+GET, ASYNC = 7, 10  # commands that tell a register
 STAGES = {
     **{0: "off", 1: "low power", 2: "fault", 3: "bulk", 4: "absorption", 5: "float", 6: "storage", 7: "equalize"},
     **{8: "passing through", 9: "inverting", 10: "assisting", 11: "power supply", 244: "sustain", 245: "starting"},
@@ -70,6 +76,7 @@ MODES = {1: "charger", 2: "inverter", 4: "off", 5: "eco", 253: "hibernate"}
 VOLTAGE, CURRENT, POWER = voltage(-1000, 1000), current(-10_000, 10_000), power(-1e6, 1e6)
 CHARGE, ENERGY, COUNT = charge(1e6, -1e6), obis.BASES["energy"], obis.BASES["count"]
 APPARENT, DURATION, ERROR = obis.BASES["apparent_power"], duration(), error()
+OFF, EDITED = instance(code(), "off"), version()
 STATUS, LEVEL, IDENTITY = status(tuple(STAGES.values())), level(), obis.BASES["serial"]
 TEMPERATURE = temperature(-100, 200, digits=2)
 LOAD, RELAY, ALARM = instance(obis.BASES["state"], "load"), instance(obis.BASES["state"], "relay"), alarm()
@@ -78,6 +85,7 @@ LOAD, RELAY, ALARM = instance(obis.BASES["state"], "load"), instance(obis.BASES[
 NUMBERS: dict[str, tuple[Quantity, float]] = {
     **{"V": (VOLTAGE, 1e-3), "V2": (instance(VOLTAGE, "2"), 1e-3), "V3": (instance(VOLTAGE, "3"), 1e-3)},
     **{"VS": (instance(VOLTAGE, "aux"), 1e-3), "VM": (instance(VOLTAGE, "mid"), 1e-3)},
+    "DM": (instance(deviation(), "mid"), 0.1),
     **{"VPV": (instance(VOLTAGE, "pv"), 1e-3), "PPV": (instance(POWER, "pv"), 1), "P": (POWER, 1)},
     **{"I": (CURRENT, 1e-3), "I2": (instance(CURRENT, "2"), 1e-3), "I3": (instance(CURRENT, "3"), 1e-3)},
     **{"IL": (instance(CURRENT, "load"), 1e-3), "T": (TEMPERATURE, 1), "SOC": (LEVEL, 0.1), "CE": (CHARGE, 1e-3)},
@@ -105,6 +113,7 @@ WORDS: dict[str, tuple[Quantity, dict[int, str]]] = {
     "MODE": (instance(status(tuple(MODES.values())), "mode"), MODES),
 }
 FLAGS = {"LOAD": LOAD, "Relay": RELAY, "RELAY": RELAY, "Alarm": ALARM, "ALARM": ALARM}
+TEXTS = {"SER#": (IDENTITY, SERIAL), "FW": (EDITED, VERSION), "FWE": (EDITED, EDITION), "OR": (OFF, REASON)}
 # Register: quantity, bytes, whether it has a sign, and the factor
 REGISTERS: dict[int, tuple[Quantity, int, bool, float]] = {
     **{0xEDBB: (NUMBERS["VPV"][0], 2, False, 0.01), 0xEDBC: (NUMBERS["PPV"][0], 4, False, 0.01)},
@@ -125,54 +134,21 @@ class VEDirect:
     """The reading side of one connection: bytes in, samples and errors out."""
 
     def __init__(self, settings: Settings) -> None:
-        self.buffer = bytearray()
-        self.began = False
+        self.stream = Stream()
 
     def feed(self, data: bytes) -> Iterator[Sample | DeviceError]:
-        self.buffer += data
-        while True:
-            end, at = self.buffer.find(END, 0, LONGEST), self.buffer.find(b":", 0, LONGEST)
-            if at >= 0 and (at < end or end < 0):
-                if not (size := extent(self.buffer, at)):
-                    return
-                message = bytes(self.buffer[at : at + size])
-                del self.buffer[at : at + size]  # what stands around it is one
-                yield from told(message)
-            elif end >= 0:
-                if len(self.buffer) <= end + len(END):
-                    return
-                block = bytes(self.buffer[: end + len(END) + 1])
-                del self.buffer[: len(block)]
-                yield from self.take(block)
-            elif len(self.buffer) >= LONGEST:
-                del self.buffer[: LONGEST - len(END)]
-                yield BadFrame(f"{LONGEST} bytes without a checksum; is it a VE.Direct port?")
+        for said in self.stream.feed(data):
+            if isinstance(said, BadFrame):
+                yield said
+            elif isinstance(said, Message):
+                yield from told(said)
             else:
-                return
-
-    def take(self, block: bytes) -> Iterator[Sample | DeviceError]:
-        """What ends as a block does.  Before it the rest of another may stand, or noise."""
-        began, self.began = self.began, True
-        for begin in (block.find(b"\r\n"), block.rfind(b"\r\nPID\t")):
-            if begin >= 0 and sum(block[begin:]) & 0xFF == 0:
-                if begin and began:  # nobody begins to listen at the beginning
-                    yield BadFrame(f"{begin} bytes that are no block: {block[:begin][:64]!r}")
-                yield from decode(block[begin:])
-                return
-        if began or block.startswith(b"\r\n"):
-            yield BadFrame(f"sum {sum(block) & 0xFF:02x} of a block: {block[:64]!r}")
+                yield from decode(said)
 
 
-def decode(block: bytes) -> Iterator[Sample | DeviceError]:
-    """What a block says, its sum checked."""
-    lines = block[2 : -len(END) - 1].decode("latin-1").split("\r\n")[:-1]
-    found = [match for line in lines if (match := LINE.fullmatch(line))]
-    fields = {match[1]: match[2] for match in found}
-    if not lines or len(fields) != len(lines):
-        yield BadFrame(f"lines that are none, or twice the same: {block[:64]!r}")
-        return
+def decode(block: Block) -> Iterator[Sample | BadValue]:
     sample: dict[Quantity, Value] = {}
-    for label, text in fields.items():
+    for label, text in block.items():
         try:
             sample |= field(label, text)
         except BadValue as bad:
@@ -195,11 +171,21 @@ def field(label: str, text: str) -> dict[Quantity, Value]:
         return {FLAGS[label]: text == "ON"}
     if label in WORDS:
         return said(label, int(text) if NUMBER.fullmatch(text) else -1)
-    if label == "SER#":
-        if not SERIAL.fullmatch(text):
-            raise BadValue(f"{label} {text!r}")
-        return {IDENTITY: text}
-    return {}
+    return named(label, text) if label in TEXTS else {}
+
+
+def named(label: str, text: str) -> dict[Quantity, Value]:
+    """What is neither a number nor a word of a few."""
+    quantity, form = TEXTS[label]
+    if not (match := form.fullmatch(text)):
+        raise BadValue(f"{label} {text!r}")
+    if label == "OR":
+        return {quantity: int(text, 16)}
+    if label == "FW":
+        return {quantity: f"{match[1]}{match[2]}.{match[3]}"}
+    if label == "FWE":
+        return {quantity: f"{match[1]}.{match[2]}" + (f" beta {int(match[3], 16)}" if match[3] != "FF" else "")}
+    return {quantity: text}
 
 
 def scaled(quantity: Quantity, number: int, factor: float) -> Value:
@@ -213,27 +199,11 @@ def said(label: str, number: int) -> dict[Quantity, Value]:
     return {quantity: words[number]}
 
 
-def extent(buffer: bytearray, at: int) -> int:
-    """How long the HEX message at *at* is, 0 for "more"."""
-    match = HEX.match(buffer, at)
-    end = match.end() if match else at
-    if end == len(buffer):
-        return 0 if end - at < MESSAGE else end - at
-    return end - at + (buffer[end] == 0x0A)
-
-
-def told(message: bytes) -> Iterator[Sample | DeviceError]:
-    """What a HEX message says: a colon, one digit, pairs of them, and the end of the line."""
-    digits = message[1:-1].decode("ascii")
-    if not message.endswith(b"\n") or len(digits) < 3 or len(digits) % 2 == 0:
-        yield BadFrame(f"no HEX message: {message!r}")
-        return
-    command, raw = digits[0].upper(), bytes.fromhex(digits[1:])
-    if (int(command, 16) + sum(raw)) & 0xFF != 0x55:
-        yield BadFrame(f"sum of a HEX message is wrong: {message!r}")
-    elif command in (GET, ASYNC) and len(raw) > 4 and not raw[2]:  # no flag: it knows the register
+def told(message: Message) -> Iterator[Sample | BadValue]:
+    """What a HEX message says of a register: its number, flags (0 where the device knows it) and its value."""
+    if message.command in (GET, ASYNC) and len(message.raw) > 3 and not message.raw[2]:
         try:
-            if sample := register(int.from_bytes(raw[:2], "little"), raw[3:-1]):
+            if sample := register(int.from_bytes(message.raw[:2], "little"), message.raw[3:]):
                 yield sample
         except BadValue as bad:
             yield bad
@@ -272,14 +242,11 @@ class Emulator:
     def block(self) -> bytes:
         now = round(sway(self.age, 13_000, 800, period=300.0))
         numbers = {label: now // 1000 if factor == 1 else now for label, (_, factor) in NUMBERS.items()}
-        said = (
-            {"PID": "0xA075", "SER#": "HQ26470000E", "CS": "3", "MPPT": "2", "MODE": "2"}
-            | numbers
-            | {"SOC": 999, "ERR": 0}
-        )
+        said: dict[str, object] = {"PID": "0xA075", "FW": "175", "SER#": "HQ26470000E", "CS": 3, "MPPT": 2, "MODE": 2}
+        said |= numbers | {"SOC": 999, "DM": -12, "ERR": 0, "OR": "0x00000000"}
         said |= {"LOAD": "ON", "Relay": "OFF", "Alarm": "OFF"}
         body = b"".join(b"\r\n%s\t%s" % (label.encode(), str(text).encode()) for label, text in said.items())
-        return summed(body + b"\r\n" + END)
+        return sealed(body + b"\r\n" + END)
 
     def message(self) -> bytes:
         places = [(number, size) for number, (_, size, _, _) in REGISTERS.items()]
@@ -288,17 +255,17 @@ class Emulator:
         return b":A%s%02X\n" % (body.hex().upper().encode(), 0x55 - 0xA - sum(body) & 0xFF)
 
 
-def summed(body: bytes) -> bytes:
-    return body + bytes((-sum(body) & 0xFF,))
-
-
 DRIVER = Driver(
     name="vedirect",
     title="Victron VE.Direct",
     link=Serial(baud=19_200),
     quantities=tuple(
         dict.fromkeys(
-            (IDENTITY, *(quantity for quantity, _ in WORDS.values()), *FLAGS.values())
+            (
+                *(quantity for quantity, _ in TEXTS.values()),
+                *(quantity for quantity, _ in WORDS.values()),
+                *FLAGS.values(),
+            )
             + tuple(quantity for quantity, _ in NUMBERS.values())
             + tuple(quantity for quantity, *_ in REGISTERS.values())
         )

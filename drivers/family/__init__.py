@@ -40,7 +40,7 @@ KNOWN: dict[str, Quantity] = {
         *(q.apparent_energy(), q.charge(), q.angle(), q.distortion(), q.wind_speed(), q.wind_direction(), q.rain()),
         *(q.uv_index(), q.alarm(), q.stable(), q.status()),
         *(q.reactive_energy(), q.tariff(), q.serial(), q.message()),
-        *(q.duration(), q.error(), q.code(), q.version(), q.setting(("off", "on")), q.insulation()),
+        *(q.duration(), q.error(), q.code(), q.version(), q.setting(("off", "on")), q.insulation(), q.deviation()),
     )
 }
 

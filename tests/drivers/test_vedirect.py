@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.api import BadFrame, BadValue, DeviceError
-from drivers.vedirect import END, LONGEST, MESSAGE, Emulator, Settings, VEDirect, summed
+from drivers.codec.vedirect import CALM, END, LONGEST, MESSAGE, sealed
+from drivers.vedirect import Emulator, Settings, VEDirect
 
 MPPT = (
     b"\r\nPID\t0xA075\r\nFW\t175\r\nSER#\tHQ25492XRJM\r\nV\t13360\r\nI\t-40\r\nVPV\t10\r\nPPV\t0\r\nCS\t0\r\nMPPT\t0"
@@ -29,7 +30,13 @@ SAMPLE = {
         "energy_yield": 4.67,
         "energy_yield_today": 0,
     },
-    **{"power_max_today": 0, "energy_yield_yesterday": 0.03, "power_max_yesterday": 26},
+    **{
+        "power_max_today": 0,
+        "energy_yield_yesterday": 0.03,
+        "power_max_yesterday": 26,
+        "version": "1.75",
+        "code_off": 1,
+    },
 }
 PANEL = b":7F0ED009600DB\n"
 
@@ -41,7 +48,7 @@ def events(*chunks: bytes) -> list[Any]:
 
 
 def block(*lines: str) -> bytes:
-    return summed("".join(f"\r\n{line}" for line in lines).encode("latin-1") + b"\r\n" + END)
+    return sealed("".join(f"\r\n{line}" for line in lines).encode("latin-1") + b"\r\n" + END)
 
 
 def message(body: str) -> bytes:
@@ -87,6 +94,7 @@ def test_blocks_of_a_battery_monitor() -> None:
         {
             **{"voltage": 12.341, "voltage_aux": 12.8, "current": -1.5, "power": -19, "charge": -13.2, "level": 87.6},
             **{"duration_left": 86400, "alarm": False, "state_relay": False, "error_alarm": 0},
+            "version": "4.08",
         },
         {
             **{"charge_deepest": -188.89, "charge_last": 0, "charge_mean": -133.402, "charge_drawn": -1183.888},
@@ -111,6 +119,19 @@ def test_blocks_of_an_inverter_and_a_converter() -> None:
         },
         {"voltage_in": 13.45, "current_in": 1.2, "power_in": 16, "temperature": -5, "state_relay": True},
     ]
+
+
+def test_versions_and_what_the_middle_of_a_battery_is_off() -> None:
+    for line, told in (
+        ("FW\t0208", "2.08"),
+        ("FW\tC208", "C2.08"),
+        ("FW\t1010", "10.10"),
+        ("FWE\t0208FF", "2.08"),
+        ("FWE\t020802", "2.08 beta 2"),
+    ):
+        assert events(block(line)) == [{"version": told}]
+    assert events(block("VM\t6251", "DM\t-12")) == [{"voltage_mid": 6.251, "deviation_mid": -1.2}]
+    assert events(block("OR\t0x00000081")) == [{"code_off": 129}]
 
 
 def test_what_is_nothing() -> None:
@@ -178,6 +199,9 @@ def test_hex_messages_with_values_that_are_none() -> None:
         ("CS\tx", "CS -1 is unknown"),
         ("MPPT\t3", "MPPT 3 is unknown"),
         ("SER#\thq", "SER# 'hq'"),
+        ("OR\t1", "OR '1'"),
+        ("FW\t1", "FW '1'"),
+        ("V\t012", "V '012' is no number"),
     ],
 )
 def test_a_value_that_is_none_is_refused_alone(line: str, why: str) -> None:
@@ -191,7 +215,7 @@ def test_spoilt_and_torn_blocks_do_not_cost_the_next() -> None:
         MPPT[:-1] + b"\xdd",
         block("V\t1", "V\t2"),
         block("V 1"),
-        summed(END),
+        sealed(END),
     ):
         assert [type(event) for event in events(MPPT + bad + MPPT)] == [dict, BadFrame, dict], bad
     for bad in (MPPT[:60], b"noise", b"\r\nnoise", MPPT[30:40]):
@@ -199,6 +223,32 @@ def test_spoilt_and_torn_blocks_do_not_cost_the_next() -> None:
         assert events(bad + MPPT)[-1] == SAMPLE
     assert events(MPPT[24:] + MPPT) == [SAMPLE]  # who begins to listen has lost nothing
     assert [type(event) for event in events(b"x" * LONGEST)] == [BadFrame]
+
+
+CHARGING = MPPT.replace(b"CS\t0", b"CS\t3").replace(b"MPPT\t0", b"MPPT\t2")[:-1] + b"\xd7"
+SPOILT = MPPT[:-1] + b"\xdd"
+
+
+def test_on_a_line_that_spoils_blocks_what_changes_counts_from_the_next_on() -> None:
+    other = MPPT.replace(b"XRJM", b"XRHM").replace(b"13360", b"15360")  # a bit less and a bit more: the same sum
+    assert [event["status"] for event in events(MPPT + CHARGING)] == ["off", "bulk"]  # a good line
+    assert events(MPPT + other)[1]["voltage"] == 15.36
+    for odd in (other, MPPT.replace(b"PPV", b"PPT").replace(b"V\t10", b"X\t10"), CHARGING):
+        assert [type(event) for event in events(MPPT + SPOILT + odd + odd)] == [dict, BadFrame, BadFrame, dict]
+    moved = MPPT.replace(b"13360", b"13351")
+    assert [type(event) for event in events(MPPT + SPOILT + moved)] == [dict, BadFrame, dict]
+    assert [type(event) for event in events(MPPT + SPOILT + MPPT * CALM + CHARGING)][-2:] == [dict, dict]
+
+
+@given(st.lists(st.tuples(st.integers(0, len(MPPT) - 1), st.integers(0, 7)), min_size=2, max_size=6))
+def test_blocks_with_wrong_bits_tell_at_most_numbers_that_move(flips: list[tuple[int, int]]) -> None:
+    spoilt = bytearray(MPPT)
+    for at, bit in flips:
+        spoilt[at] ^= 1 << bit
+    moving = {"voltage", "voltage_pv", "power_pv", "current", "current_load"}
+    for event in events(MPPT + SPOILT + bytes(spoilt)):
+        if isinstance(event, dict):
+            assert {name: value for name, value in event.items() if name not in moving}.items() <= SAMPLE.items()
 
 
 def test_any_byte_may_be_the_sum() -> None:
@@ -250,7 +300,7 @@ def test_byte_by_byte() -> None:
 def test_anything_is_borne_and_little_kept(data: bytes) -> None:
     device = VEDirect(Settings())
     assert all(isinstance(event, DeviceError) for event in device.feed(data))
-    assert len(device.buffer) <= LONGEST + MESSAGE
+    assert len(device.stream.buffer) <= LONGEST + MESSAGE
 
 
 def test_emulator_says_a_block_in_a_second() -> None:
