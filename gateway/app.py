@@ -168,7 +168,7 @@ class Gateway(Service):
             return succeed(None)
         notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
         old, self.config = self.config, new
-        self.history.settle(new.history)
+        self.history.settle(database(new.history, self.folder), new.history)
         self.wall.configure(new.time, new.time_from)
         before = {device.name: device for device in old.devices}
         after = {device.name: device for device in new.devices}

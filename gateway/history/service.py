@@ -39,9 +39,6 @@ class Kept(Protocol):
     """What is configured: for how many seconds and bytes, and how many of them may be written in a day."""
 
     @property
-    def path(self) -> str | None: ...
-
-    @property
     def keep(self) -> float | None: ...
 
     @property
@@ -106,14 +103,12 @@ class History(Service):
     def begin(self) -> None:
         self.store.begin(self.clock.boot, round(self.clock.floor * 1000))
 
-    def settle(self, kept: Kept | None) -> None:
-        """Take over what was configured anew.  Another path counts from the next start on, and so does None: that
-        nothing is configured."""
-        if kept is None or (kept.path is not None and kept.path != self.path):
-            where = kept.path if kept is not None else "memory only"
-            if kept is not None or self.path is not None:
-                self.log.warn("history: it goes on {facts}; {where} counts from the next start on",
-                              facts=self.facts["history"], where=where)  # fmt: skip
+    def settle(self, path: str | None, kept: Kept | None) -> None:
+        """Take over what was configured anew.  Another *path* counts from the next start on, and so does that there is
+        no such table: or what is kept would be deleted."""
+        if path != self.path:
+            self.log.warn("history: it goes on {facts}; {where} counts from the next start on",
+                          facts=self.facts["history"], where=path or "memory only")  # fmt: skip
         if kept is None:
             return
         self.keeps, self.most, self.budget.per_day = kept.keep, kept.size, kept.bytes_per_day

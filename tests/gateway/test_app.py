@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 
 from gateway import app, catalog, config
 from gateway.listeners import said
@@ -109,6 +111,28 @@ def test_reloads_come_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> No
     reactor.advance(1)
     reactor.advance(1)
     assert not texts and gateway.devices["pump"].card.where == "gpio:GPIO19"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [("[history]", "[history]\nsize = '1MB'", []), ("", "", []),
+     ("[history]", "[history]\npath = '{0}/other.db'", ["{0}/other.db"]),
+     ("[history]\npath = '{0}/other.db'", "[history]", ["{0}/history.db"]),
+     ("", "[history]", ["{0}/history.db"]), ("[history]", "", ["memory only"])],
+)  # fmt: skip
+def test_another_place_of_the_history_counts_from_the_next_start_on_and_that_is_said(
+    before: str, after: str, told: list[str], tmp_path: Path
+) -> None:
+    texts = [before.format(tmp_path)]
+    gateway, reactor = made(texts[0], folder=tmp_path, load=lambda: parsed(texts[-1]))
+    texts.append(after.format(tmp_path))
+    with capturedLogs() as logged:
+        gateway.reload()
+        reactor.advance(1)
+    assert [event["where"] for event in logged if "where" in event] == [each.format(tmp_path) for each in told]
+    assert gateway.commands.facts["loads"] == 2
+    gateway.stopService()
+    written(gateway, reactor)
 
 
 def test_stop_during_a_reload_starts_nothing_anew() -> None:

@@ -329,7 +329,7 @@ def test_two_boots_never_have_one_number(tmp_path: Path) -> None:
 
 def test_a_table_that_is_taken_away_deletes_nothing(house: House) -> None:
     house.history.keeps, most = 1000.0, house.history.most
-    house.history.settle(None)
+    house.history.settle(None, None)
     assert (house.history.keeps, house.history.most) == (1000.0, most)
 
 
