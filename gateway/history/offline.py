@@ -21,7 +21,7 @@ from msgspec import Meta
 
 from drivers.api import Value
 from gateway.history.block import SIZE, Points, unpack
-from gateway.history.blocks import Span, around, remove, whole
+from gateway.history.blocks import Span, around, last_ms, merge, remove, whole
 from gateway.history.blocks import add as add_block
 from gateway.history.database import characters
 from gateway.history.head import MOST, Series, encoded
@@ -31,18 +31,29 @@ from gateway.history.question import HistoryError
 from gateway.history.rescue import times
 from gateway.history.store import FOREVER, Store
 
+HELD = 50_000  # readings, at most, that wait for more of their series: a block for each would take forty times the room
 Tell = Callable[[int], None]  # how many readings are done
 Read = Callable[[Path], Iterator["Row"]]
-Row = tuple[str, str, str, int, int, int, int, Value, bool, int | None]
-# name, kind, unit, digits, boot, ms, seq, value, suspect, offset of the wall clock in milliseconds
+Key = tuple[str, str, str, int, int]  # name, kind, unit, digits, boot
+Told = tuple[int, int, Value, bool, int | None]  # ms, seq, value, suspect, offset of the wall clock in milliseconds
+Row = tuple[Key, Told]
 
 
 def add(store: Store, rows: Iterable[Row], tell: Tell) -> int:
-    """Store *rows*, which take least room where they stand together by name and boot.  How many were new.  When *rows*
-    end with an error, those before it are there."""
-    touched: dict[int, set[int]] = {}
+    """Store *rows*, whatever their order is.  How many were new.  When *rows* end with an error, those before it are
+    there."""
+    touched: dict[int, set[int]] = {}  # boot -> series of which there are more now
+    added = 0
     try:
-        return add_all(store, rows, tell, touched)
+        for batch in batches(rows, tell):
+            series = {key: store.same(Series(0, *key[:-1], FOREVER)) for key in batch}
+            with store.committing():
+                for key, told in sorted(batch.items(), key=lambda each: each[0][-1]):
+                    if count := put(store, series[key], key[-1], told):
+                        added += count
+                        touched.setdefault(key[-1], set()).add(series[key].id)
+            store.boot = max([store.boot, *(boot for *_, boot in batch)])
+        return added
     finally:
         store.rolled.clear()
         for boot, among in touched.items():
@@ -51,50 +62,61 @@ def add(store: Store, rows: Iterable[Row], tell: Tell) -> int:
             store.db.execute("INSERT OR REPLACE INTO kept VALUES ('gateway', 'boot', ?)", (b"%d" % store.boot,))
 
 
-def add_all(store: Store, rows: Iterable[Row], tell: Tell, touched: dict[int, set[int]]) -> int:
-    """Store *rows*; *touched* learns of which series in which boot there are more now."""
-    added = seen = 0
-    for (name, kind, unit, digits, boot), run in groupby(rows, key=lambda row: row[:5]):
-        series = store.same(Series(0, name, kind, unit, digits, FOREVER))
-        while part := [row for _, row in zip(range(SIZE), run, strict=False)]:
-            seen += len(part)
-            with store.committing():
-                count = put(store, series, boot, part)
-            store.boot = max(store.boot, boot)
-            if count:
-                added += count
-                touched.setdefault(boot, set()).add(series.id)
-            tell(seen)
-    return added
+def batches(rows: Iterable[Row], tell: Tell) -> Iterator[dict[Key, list[Told]]]:
+    """*rows* by series and boot: a block of one, with all of the boots before, whose end tells when this one began; or
+    all that are held when they are too many.  An error with which *rows* end comes last."""
+    held: dict[Key, list[Told]] = {}
+    count = seen = 0
+    failed: Exception | None = None
+    try:
+        for seen, (key, told) in enumerate(rows, 1):
+            mine = held.setdefault(key, [])
+            mine.append(told)
+            count += 1
+            if len(mine) == SIZE:
+                yield {each: held.pop(each) for each in list(held) if each == key or each[-1] < key[-1]}
+                count = sum(map(len, held.values()))
+            elif count >= HELD:
+                yield held
+                held, count = {}, 0
+            if not seen % SIZE:
+                tell(seen)
+    except Exception as error:
+        failed = error
+    yield held
+    tell(seen)
+    if failed is not None:
+        raise failed
 
 
-def put(store: Store, series: Series, boot: int, rows: list[Row]) -> int:
+def put(store: Store, series: Series, boot: int, rows: list[Told]) -> int:
     """Store what is not there yet of *rows*, in blocks that do not overlap: one that is there and in which some of them
     belong is made anew with these.  How many were new.  Raises HistoryError when they are of another boot."""
-    rows.sort(key=itemgetter(5, 6))
-    span = Span(boot, rows[0][5], rows[-1][5] + 1, None)
-    among = [((series.id, boot, start, seq, block), points) for start, stop, block, seq in
-             around(store, series.id, span, "seq") if stop >= span.start
-             and (points := whole(store, block, boot, rest=True)) is not None]  # fmt: skip
+    rows.sort(key=itemgetter(0, 1))
+    span = Span(boot, rows[0][0], rows[-1][0] + 1, None)
+    among = [((series.id, boot, start, seq, block), points)
+             for start, stop, block, seq in around(store, series.id, span, "seq")
+             if stop >= span.start and (points := whole(store, block, boot, rest=True)) is not None]  # fmt: skip
     found = [reading for _, points in among for reading in readings(points)]
     there = {seq: ms for ms, seq, _, _ in found}
-    fresh = {row[6]: row for row in rows if row[6] not in there}
-    for row in rows:
-        if row[5] != there.get(row[6], row[5]):
-            raise HistoryError(f"{series.name}: reading {row[6]} of start {boot} is there already, and was at another "
+    fresh = {seq: told for told in rows if (seq := told[1]) not in there}
+    for ms, seq, *_ in rows:
+        if ms != there.get(seq, ms):
+            raise HistoryError(f"{series.name}: reading {seq} of start {boot} is there already, and was at another "
                                "time: these are of another history, or from before it was begun anew")  # fmt: skip
     if not fresh:
         return 0
-    for row in fresh.values():
-        learn(store, boot, row[5], row[9])
-    found += [(row[5], row[6], kept_as(series, row[7]), row[8]) for row in fresh.values()]
+    for ms, seq, value, suspect, offset in fresh.values():
+        learn(store, boot, ms, offset)
+        found.append((ms, seq, kept_as(series, value), suspect))
+    put_block = merge if last_ms(store, series.id, boot) < span.start else add_block
     remove(store, [key for key, _ in among])
     for _, segment in groupby(sorted(found, key=itemgetter(0, 1)), key=lambda each: store.segment(boot, each[0])):
         while part := list(islice(segment, SIZE)):
             times, seqs, kept, suspects = zip(*part, strict=True)
             values, words = encoded(list(kept))
             doubtful = {at for at, suspect in enumerate(suspects) if suspect}
-            add_block(store, series, Points(boot, 0, times, 0, values, words, (seqs, doubtful)))
+            put_block(store, series, Points(boot, 0, times, 0, values, words, (seqs, doubtful)))
     return len(fresh)
 
 
@@ -158,8 +180,8 @@ class Line(msgspec.Struct, frozen=True):
         if self.time is not None:
             wall = datetime.fromisoformat(self.time)
             offset = round((wall if wall.tzinfo else wall.replace(tzinfo=UTC)).timestamp() * 1000) - ms
-        key = self.name, kind, self.unit, self.digits
-        return *key, self.boot, ms, self.seq, value, self.quality == "suspect", offset
+        key = self.name, kind, self.unit, self.digits, self.boot
+        return key, (ms, self.seq, value, self.quality == "suspect", offset)
 
 
 def lines(path: Path) -> Iterator[Row]:
@@ -179,41 +201,35 @@ def lines(path: Path) -> Iterator[Row]:
 
 
 def salvaged(path: Path) -> Iterator[Row]:
-    """What can be read of the database at *path*: blocks and the log, each row by itself.  The log has all series in
-    turns and is not large, so it is sorted first: or each reading of it would be a block, and a commit."""
+    """What can be read of the database at *path*: blocks and the log, each row by itself."""
     db = sqlite3.connect(path, isolation_level=None)
     try:
         series = {each[0]: Series(*each) for each in readable(db, "series", "id, name, kind, unit, digits, keeps")}
         offsets: dict[int, list[tuple[int, int]]] = {}
         for boot, since, offset in times(db):
             offsets.setdefault(boot, []).append((since, offset))
-        for _, number, boot, data in readable(db, "block", "id, series, boot, data"):
-            try:
-                points = unpack(data, boot, rest=True)
-            except ValueError:
-                continue  # this block is what was damaged
+        for number, boot, ms, seq, kept, suspect in salvaged_as_kept(db):
             if (of := series.get(number)) is not None:
-                for ms, seq, kept, suspect in readings(points):
-                    told = kept if isinstance(kept, str) else kept / 10**of.digits
-                    yield rowed(of, boot, ms, seq, told, suspect, offsets)
-        logged: list[tuple[int, int, int, int, int | float | str, bool]] = []
-        for _, boot, data in readable(db, "log", "id, boot, data"):
-            with suppress(ValueError, TypeError):
-                logged += [(number, boot, *rest) for number, *rest in unbatched(data)]
-        for number, boot, ms, seq, kept, suspect in sorted(logged, key=itemgetter(0, 1, 2, 3)):
-            if (of := series.get(number)) is not None:
-                told = kept if isinstance(kept, str) else kept / 10**of.digits
-                yield rowed(of, boot, ms, seq, told, suspect, offsets)
+                value = kept if isinstance(kept, str) else kept / 10**of.digits
+                yield (*of.key, boot), (ms, seq, value, suspect, offset_at(offsets.get(boot, []), ms))
     finally:
         db.close()
 
 
-def rowed(
-    of: Series, boot: int, ms: int, seq: int, value: Value, suspect: bool, offsets: dict[int, list[tuple[int, int]]]
-) -> Row:
-    known = offsets.get(boot, [])
-    offset = next((each for since, each in reversed(known) if since <= ms), known[0][1] if known else None)
-    return of.name, of.kind, of.unit, of.digits, boot, ms, seq, value, suspect, offset
+def offset_at(known: list[tuple[int, int]], ms: int) -> int | None:
+    return next((offset for since, offset in reversed(known) if since <= ms), known[0][1] if known else None)
+
+
+def salvaged_as_kept(db: sqlite3.Connection) -> Iterator[tuple[int, int, int, int, int | float | str, bool]]:
+    """Series, boot, millisecond, number, value as it is kept, and whether it is suspect."""
+    for _, number, boot, data in readable(db, "block", "id, series, boot, data"):
+        with suppress(ValueError):  # this block is what was damaged
+            for reading in readings(unpack(data, boot, rest=True)):
+                yield number, boot, *reading
+    for _, boot, data in readable(db, "log", "id, boot, data"):
+        with suppress(ValueError, TypeError):
+            for number, *rest in unbatched(data):
+                yield number, boot, *rest
 
 
 def readable(db: sqlite3.Connection, table: str, columns: str) -> Iterator[Any]:

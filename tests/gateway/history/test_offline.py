@@ -12,25 +12,24 @@ from gateway.clock import iso_ms
 from gateway.history import offline
 from gateway.history.question import HistoryError
 from gateway.history.store import Store
-from tests.gateway.history.past import WALL, Past
+from tests.gateway.history.past import WALL, Past, Told
 
 HOURLY: dict[str, Any] = {"step": 3600, "aggregate": "count"}
 
 
 def exported(past: Past, path: Path, *names: str) -> Path:
-    """What `gateway export --json` writes of *names*."""
-    with path.open("w") as file:
-        for name in names:
-            (series,) = past.store.of(name)
-            for told in past.told:
-                if told.name == name:
-                    wall = past.wall(told)
-                    row = {"name": name, "value": told.value, "unit": series.unit, "kind": series.kind,
-                           "digits": series.digits, "time": None if wall is None else iso_ms(wall),
-                           "quality": "suspect" if told.suspect else "good", "boot": told.boot, "seq": told.seq,
-                           "monotonic": told.ms / 1000}  # fmt: skip
-                    file.write(json.dumps(row) + "\n")
+    """What `gateway export --json` writes of *names*, one after the other; without them all, in the order of time."""
+    told = [told for name in names for told in past.told if told.name == name] if names else past.told
+    path.write_text("".join(json.dumps(line(past, each)) + "\n" for each in told))
     return path
+
+
+def line(past: Past, told: Told) -> dict[str, Any]:
+    (series,) = past.store.of(told.name)
+    wall = past.wall(told)
+    return {"name": told.name, "value": told.value, "unit": series.unit, "kind": series.kind, "digits": series.digits,
+            "time": None if wall is None else iso_ms(wall), "quality": "suspect" if told.suspect else "good",
+            "boot": told.boot, "seq": told.seq, "monotonic": told.ms / 1000}  # fmt: skip
 
 
 def brought(store: Store, path: Path) -> int:
@@ -55,7 +54,8 @@ def test_times_come_back_over_steps_of_the_clock(tmp_path: Path) -> None:
         assert walls == [point.wall for point in past.ask(name, 0, 2**33).points]
 
 
-def test_a_boot_without_a_time_comes_back_behind_the_end_of_the_one_before(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [1, 1500])
+def test_a_boot_without_a_time_comes_back_behind_the_end_of_the_one_before(count: int, tmp_path: Path) -> None:
     (tmp_path / "first").mkdir()
     past = Past(tmp_path / "first")
     past.set_clock(WALL)
@@ -64,10 +64,11 @@ def test_a_boot_without_a_time_comes_back_behind_the_end_of_the_one_before(tmp_p
     past.commit()
     for _ in range(2):
         past.kill()
-        past.tell("attic.temperature", 21.0)
+        for _ in range(count):
+            past.tell("attic.temperature", 21.0)
         past.commit()
     other = Past(tmp_path)
-    assert brought(other.store, exported(past, tmp_path / "all.json", "attic.temperature")) == 102
+    assert brought(other.store, exported(past, tmp_path / "all.json", "attic.temperature")) == 100 + 2 * count
     for start in (WALL + 1, WALL + 360_000, WALL + 360_001):
         asked = past.all("attic.temperature", start, WALL + 400_000)
         assert other.all("attic.temperature", start, WALL + 400_000) == asked and len(asked) >= 1
@@ -150,6 +151,45 @@ def test_the_order_of_a_file_is_of_no_account(order: str, tmp_path: Path) -> Non
         for more in ({"limit": 300}, {"limit": 300, "backwards": True}, {"step": 600, "aggregate": "last"}, HOURLY):
             assert other.all(name, 0, 2**33, **more) == past.all(name, 0, 2**33, **more)
     assert other.store.db.execute("SELECT max(n) FROM span").fetchone()[0] <= 1000
+
+
+@pytest.mark.parametrize(("held", "most"), [(offline.HELD, 40), (300, 200)])
+def test_a_file_in_the_order_of_time_is_stored_in_whole_blocks(
+    held: int, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of twenty series in turns, also when less is held than a block of each; and the clock is set meanwhile."""
+    monkeypatch.setattr(offline, "HELD", held)
+    (tmp_path / "first").mkdir()
+    past, names = Past(tmp_path / "first"), [f"room{number}.temperature" for number in range(20)]
+    past.set_clock(WALL)
+    for at in range(700):
+        if at == 350:
+            past.set_clock(WALL + past.now / 1000 + 7200)
+        for number, name in enumerate(names):
+            past.tell(name, at / 7 + number, after=1000 * (number == 0), suspect=at % 50 == number)
+    file, other, seen = exported(past, tmp_path / "all.json"), Past(tmp_path), list[int]()
+    assert offline.add(other.store, offline.lines(file), seen.append) == 14_000
+    assert seen == sorted(seen) and len(seen) > 10 and seen[-1] == 14_000
+    assert brought(other.store, file) == 0
+    assert other.store.db.execute("SELECT count(*) FROM block").fetchone()[0] <= most
+    for name in names[::7]:
+        for more in ({"limit": 300}, {"step": 600, "aggregate": "last"}, HOURLY):
+            assert other.all(name, 0, 2**33, **more) == past.all(name, 0, 2**33, **more)
+
+
+def test_what_stands_before_a_line_that_is_no_reading_is_stored(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    past = Past(tmp_path / "first")
+    past.set_clock(WALL)
+    for at in range(10):
+        past.tell("attic.count", at)
+        past.tell("attic.temperature", at / 4)
+    file, other = exported(past, tmp_path / "all.json"), Past(tmp_path)
+    file.write_text(file.read_text() + "no reading\n")
+    with pytest.raises(HistoryError, match=r"all\.json:21: no reading"):
+        brought(other.store, file)
+    for name in ("attic.count", "attic.temperature"):
+        assert other.all(name, 0, 2**33) == past.all(name, 0, 2**33)
 
 
 @pytest.mark.parametrize(

@@ -200,7 +200,11 @@ def test_json_lines_can_be_imported(server: Server, tmp_path: Path) -> None:
     assert answer.fields["Content-Type"] == "application/x-ndjson"
     (tmp_path / "past.jsonl").write_bytes(answer.body)
     rows = list(offline.lines(tmp_path / "past.jsonl"))
-    assert len(rows) == 5002 and {row[0] for row in rows} == {"attic.humidity", "attic.temperature", "roof.mode"}
+    assert len(rows) == 5002 and {name for (name, *_), _ in rows} == {
+        "attic.humidity",
+        "attic.temperature",
+        "roof.mode",
+    }
     store = Store()
     store.begin(1, 0)
     assert offline.add(store, rows, lambda _: None) == 5002
