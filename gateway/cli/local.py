@@ -91,7 +91,7 @@ def do_drivers(chosen: Any, install: Install) -> int:
 
 
 def described(row: Driver[Any]) -> dict[str, Any]:
-    told = "name", "unit", "kind", "low", "high", "digits", "choices", "writable"
+    told = "name", "unit", "kind", "low", "high", "digits", "choices", "writable", "every"
     quantities = [{key: getattr(quantity, key) for key in told} for quantity in row.quantities]
     return {"name": row.name, "title": row.title, "link": type(row.link).__name__.lower(), "period": row.period,
             "quantities": quantities}  # fmt: skip
