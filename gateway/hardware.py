@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from twisted.internet.defer import Deferred, execute, fail
+from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import Logger
@@ -156,14 +156,14 @@ class Hardware:
         )
 
         def open(fed: Fed, lost: Lost) -> Deferred[Connection]:
-            def opened() -> Connection:
+            def opened() -> Deferred[Connection]:
                 if isinstance(board, Board) and (why := kept.broken(device, board)):
                     raise WrongDevice(why)
                 initial = None if inward else levels()
                 made = board.open(wish(initial=initial, fed=edged(fed, ring), failed=fed, lost=lost))
-                return Direct(made, ring, made.close)
+                return made.ready.addCallback(lambda _: Direct(made, ring, made.close))
 
-            return execute(opened)
+            return maybeDeferred(opened)
 
         return open
 

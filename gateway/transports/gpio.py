@@ -9,9 +9,10 @@ import errno
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, Protocol, TypeAlias
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, execute, fail, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
@@ -22,6 +23,7 @@ Way: TypeAlias = Literal["auto", "gpiod", "rpi"]
 WAYS: tuple[Way, ...] = ("auto", "gpiod", "rpi")
 PREFIX = "gpio:"
 LOOK = 10.0  # seconds between two looks at lines whose levels nobody wants again and again
+PATIENCE = 3  # looks in a row that may see nothing before the lines count as lost
 SURE = 0.25  # seconds after which a change that was not told is not just on its way
 # The kernel's labels of the chips behind a Raspberry Pi's header: on these GPIO17 is line 17, whatever it is called.
 HEADERS = ("pinctrl-bcm2835", "pinctrl-bcm2711", "pinctrl-rp1")
@@ -68,6 +70,9 @@ class Lines:
         self.beat: IDelayedCall | None = None
         self.doubt = set[str]()  # lines that are not as they were told, and did not change since
         self.doubting: IDelayedCall | None = None
+        self.ready: Deferred[Any] = succeed(None)  # fires when they are set up
+        self.looking = False
+        self.blind = 0  # looks in a row that saw nothing
 
     def begin(self, levels: Mapping[str, bool]) -> None:
         """Tell *levels*, which the lines have now, in a later turn."""
@@ -79,9 +84,13 @@ class Lines:
     def again(self) -> None:
         """Look whether a change got lost, and tell what is sure."""
         self.beat = self.reactor.callLater(self.wish.every or LOOK, self.again)
+        if not self.looking:
+            self.look(self.compare)
+
+    def compare(self, found: Mapping[str, bool]) -> None:
         self.take()
         told = self.levels
-        self.doubt = {name for name, level in self.look().items() if told.get(name, level) != level}
+        self.doubt = {name for name, level in found.items() if told.get(name, level) != level}
         if self.doubt and self.doubting is None:
             self.doubting = self.reactor.callLater(SURE, self.sure, set(self.doubt))
         if self.wish.every:
@@ -93,23 +102,43 @@ class Lines:
         if edges and self.open:  # else the chip turned out to be gone
             self.wish.fed(edges)
 
-    def look(self) -> dict[str, bool]:
-        """The levels of inputs, as far as they can be seen; of outputs only that the chip is there."""
-        try:
-            found = self.read() if self.open else {}
-        except Exception as error:  # each back end has exceptions of its own; many an output cannot be read
-            if isinstance(error, OSError) and error.errno == errno.ENODEV:
-                self.gone()
-            return {}
-        return found if self.wish.direction == "in" else {}
+    def look(self, then: Callable[[Mapping[str, bool]], None]) -> None:
+        """Hand *then* the levels of inputs, as far as they can be seen; of outputs only that the chip is there."""
+        self.looking = True
+        self.glimpse().addCallbacks(self.looked, self.unseen, callbackArgs=(then,), errbackArgs=(then,))
+
+    def looked(self, found: Mapping[str, bool], then: Callable[[Mapping[str, bool]], None]) -> None:
+        self.looking, self.blind = False, 0
+        if self.open:
+            then(found if self.wish.direction == "in" else {})
+
+    def unseen(self, failure: Failure, then: Callable[[Mapping[str, bool]], None]) -> None:
+        """Each back end has exceptions of its own.  Many an output cannot be read; but an input that cannot is not told
+        again: nobody knows what it is now."""
+        self.looking, error = False, failure.value
+        if not self.open:
+            return
+        if isinstance(error, OSError) and error.errno == errno.ENODEV:
+            self.gone()
+        elif self.wish.direction == "out":
+            then({})
+        else:
+            self.blind += 1
+            reason = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+            self.wish.failed(NoAnswer(f"{', '.join(self.wish.lines.values())}: {reason}"))
+            if self.blind >= PATIENCE:
+                self.gone(reason)
 
     def sure(self, doubted: set[str]) -> None:
-        """Of lines that were in doubt, and told nothing since, a change got lost."""
         self.doubting = None
+        self.look(partial(self.certain, doubted))
+
+    def certain(self, doubted: set[str], found: Mapping[str, bool]) -> None:
+        """Of lines that were in doubt, and told nothing since, a change got lost."""
         self.take()
-        lost = {name: level for name, level in self.look().items() if name in self.doubt}
+        lost = {name: level for name, level in found.items() if name in self.doubt and self.levels[name] != level}
         self.doubt.clear()
-        if lost:
+        if lost and self.open:
             self.levels.update(lost)
             places = ", ".join(self.wish.lines[name] for name in lost)
             self.wish.failed(BadFrame(f"{places}: a change of the line was not told"))
@@ -147,23 +176,32 @@ class Lines:
         if not self.open:
             return fail(NoAnswer("the lines are closed"))
         levels = dict(operation.levels)
-        try:
-            self.drive(levels)
-        except NoAnswer as error:
-            return fail(error)
+        return self.driving(levels).addCallback(self.driven, levels)
+
+    def driven(self, done: object, levels: Mapping[str, bool]) -> bytes:
         self.levels.update(levels)
         self.first = tuple(edge for edge in self.first if edge.line not in levels)  # that is over
-        return succeed(b"")
+        return b""
+
+    # Each at once, or by a thread where it takes its time
+
+    def glimpse(self) -> Deferred[Mapping[str, bool]]:
+        """``read``."""
+        return execute(self.read)
+
+    def driving(self, levels: Mapping[str, bool]) -> Deferred[Any]:
+        """``drive``."""
+        return execute(self.drive, levels)
 
     def drive(self, levels: Mapping[str, bool]) -> None:
         """Raises NoAnswer when it cannot."""
         raise NotImplementedError
 
-    def gone(self) -> None:
+    def gone(self, reason: str = "the chip is gone") -> None:
         """The chip was pulled out, or its driver taken away."""
         if self.open:
             self.close()
-            self.wish.lost(Failure(NoAnswer(f"{', '.join(self.wish.lines.values())}: the chip is gone")))
+            self.wish.lost(Failure(NoAnswer(f"{', '.join(self.wish.lines.values())}: {reason}")))
 
     def close(self) -> None:
         """Let go, once."""

@@ -2,8 +2,8 @@
 
 The kernel stamps, debounces and biases; its edges are read from the request's own file, by the reactor.  A chip's
 number depends on what was found first, so lines go by their name, or by a chip's label and the line's offset.
-Reading and setting lines is an ioctl on the reactor's thread: microseconds on a processor's own chip, one bus transfer
-on an expander.
+Reading and setting lines is an ioctl on the reactor's thread: microseconds on a processor's own chip.  Those behind a
+bus are ``expander``'s.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import re
 import struct
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
@@ -27,6 +27,7 @@ from zope.interface import implementer
 
 from drivers.api import Edge, NoAnswer
 from gateway.transports.gpio import HEADERS, Lines, Wish, split
+from gateway.transports.queue import Queue
 from gateway.transports.rights import refused
 
 EVENTS = 256  # edges that the kernel keeps for us; of more it drops the oldest
@@ -63,6 +64,7 @@ class GPIOChips:
         sys: str = "/sys",
     ) -> None:
         self.reactor, self.monotonic, self.dev, self.given, self.sys = reactor, monotonic, dev, module, sys
+        self.threads = dict[str, tuple[Queue, set[Lines]]]()  # by chip behind a bus, and who needs each
 
     def about(self) -> str:
         module = self.module()
@@ -143,15 +145,31 @@ class GPIOChips:
             if offset in chips[path]:
                 raise NoAnswer(f"{spec} is used twice")
             chips[path][offset] = name
+        if behind := next(filter(self.behind_a_bus, chips), None):
+            from gateway.transports.expander import ExpanderLines
+
+            return ExpanderLines(self, wish, chips, behind)
         lines = KernelLines(self.reactor, self.monotonic, wish, self.module())
         try:
             for path, names in chips.items():
-                lines.add(self.request(path, names, wish), names)
-        except OSError as error:
+                lines.add(self.requested(path, names, wish), names)
+        except NoAnswer:
             lines.close()
-            raise NoAnswer(self.why(path, names, wish, error)) from error
+            raise
         lines.begin(lines.read())
         return lines
+
+    def behind_a_bus(self, path: str) -> bool:
+        """Whether the kernel has to ask over I2C, SPI or USB for each level."""
+        device = Path(self.sys, "bus/gpio/devices", os.path.basename(path)).resolve()
+        return re.search(r"/(i2c-\d+|spi\d+\.\d+|usb\d+)/", str(device)) is not None
+
+    def requested(self, path: str, names: Mapping[int, str], wish: Wish) -> Any:
+        """The lines *names* of one chip.  Raises NoAnswer."""
+        try:
+            return self.request(path, names, wish)
+        except OSError as error:
+            raise NoAnswer(self.why(path, names, wish, error)) from error
 
     def request(self, path: str, names: Mapping[int, str], wish: Wish) -> Any:
         gpiod, line = self.module(), self.module().line
@@ -223,10 +241,13 @@ class KernelLines(Lines):
         self.reactor.addReader(made)
 
     def read(self) -> dict[str, bool]:
+        return self.values((each.request, each.names) for each in self.requests)
+
+    def values(self, requests: Iterable[tuple[Any, Mapping[int, str]]]) -> dict[str, bool]:
         levels = dict[str, bool]()
-        for each in self.requests:
-            values = each.request.get_values(list(each.names))
-            levels.update(zip(each.names.values(), (bool(value.value) for value in values), strict=True))
+        for request, names in requests:
+            values = request.get_values(list(names))
+            levels.update(zip(names.values(), (bool(value.value) for value in values), strict=True))
         return levels
 
     def take(self) -> None:
