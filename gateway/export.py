@@ -36,7 +36,7 @@ def export(client: Client, pattern: str, start: str, end: str, form: str, path: 
 
 def write(client: Client, pattern: str, start: str, end: str, form: str, file: TextIO, last: Last | None) -> int:
     client.ask("json on")
-    table = csv.DictWriter(Lines(file), COLUMNS, lineterminator="\r\n") if form == "csv" else None
+    table = csv.DictWriter(file, COLUMNS) if form == "csv" else None
     if table is not None and (file is sys.stdout or not file.tell()):
         table.writeheader()
     count, bar = 0, Bar(client, pattern, start, end, last)
@@ -49,17 +49,6 @@ def write(client: Client, pattern: str, start: str, end: str, form: str, file: T
         bar.show(row["name"], count)
     bar.end(count)
     return count
-
-
-class Lines:
-    """What `csv` writes into, with lines that end as Unix has them: it puts a text with a carriage return into quotes
-    only where lines end with one."""
-
-    def __init__(self, file: TextIO) -> None:
-        self.file = file
-
-    def write(self, line: str) -> None:
-        self.file.write(line.removesuffix("\r\n") + "\n")
 
 
 def rows(client: Client, words: str) -> Iterator[dict[str, Any]]:
@@ -96,7 +85,7 @@ def left_off(path: Path, form: str) -> Last | None:
     if not ends:
         return None
     line = tail[ends[-2] if len(ends) > 1 else 0 : ends[-1]].decode(errors="replace")
-    if line == ",".join(COLUMNS) + "\n":
+    if line.rstrip() == ",".join(COLUMNS):
         return None
     try:
         if form == "json":

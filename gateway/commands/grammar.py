@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from gateway.commands.usage import COMMANDS
+from gateway.commands.usage import ANY, COMMANDS
 from gateway.reading import encode
 
 Data = dict[str, Any]
@@ -91,6 +91,9 @@ def parse(line: str) -> tuple[str, list[str]]:
     if (usage := COMMANDS.get(word)) is None:
         raise CommandError("unknown-command", f"{clip(words[0])}: no such command{nearest(word, COMMANDS)}; try `help`")
     arguments = line.split(None, 2)[1:] if word in REST else words[1:]
+    if len(arguments) > usage.most == ANY:
+        told = f"{word} takes {ANY} words at most, and these are {len(arguments)}"
+        raise CommandError("syntax", f"{told}; use a pattern, or several lines")
     if not usage.least <= len(arguments) <= usage.most:
         example = f"; for example: {usage.examples[0]}" if usage.examples else ""
         raise CommandError("syntax", f"usage: {word} {usage.arguments}".rstrip() + example)

@@ -19,7 +19,8 @@ from gateway.hub import matcher
 if TYPE_CHECKING:
     from gateway.commands.session import Session
 
-WORDLY = (None, "first", "last", "count")  # what texts have
+WORDS = ("text", "choice")
+WORDLY = (None, "first", "last", "count")  # what they have
 PAGE = 500  # rows of an answer that are in memory at once
 BEHIND = "after="
 PLACE = re.compile(r"(\S+)@(\d{1,18})-(\d{1,18})-(\d{1,18})", re.ASCII)
@@ -90,7 +91,7 @@ def do_range(me: Session, name: str, *words: str) -> Deferred[Answer]:
     span = spanned(words[:-1] if behind else words, me.hub.clock)
     pattern = me.full(name)
     several = bool(GLOB.intersection(pattern))
-    reel = Reel(me, series(me, pattern, span) if several else [single(me, pattern)], span, several)
+    reel = Reel(me, series(me, pattern, span) if several else [single(me, pattern, span)], span, several)
     if behind:
         reel.go_on(*place(behind))
     return reel.next()
@@ -103,8 +104,11 @@ def place(text: str) -> tuple[str, Place]:
     return found[1], Place(*map(int, found.groups()[1:]))
 
 
-def single(me: Session, name: str) -> str:
-    """*name*, when there is or ever was such a one; else CommandError."""
+def single(me: Session, name: str, span: Span) -> str:
+    """*name*, when there is or ever was such a one, and it can be gathered like that; else CommandError."""
+    if span.aggregate not in WORDLY and name in (now := me.names()) and now[name].kind in WORDS:
+        raise CommandError("syntax", f"{name} is words, of which there is no {span.aggregate}; there are first, last "
+                                     "and count")  # fmt: skip
     if name not in me.commands.history.names():
         try:
             me.quantity(name)
@@ -121,7 +125,7 @@ def series(me: Session, pattern: str, span: Span) -> list[str]:
     found = sorted(name for name in {*me.commands.history.names(), *now} if match(name))
     if span.aggregate in WORDLY:
         return found
-    return [name for name in found if name not in now or now[name].kind not in ("choice", "text")]
+    return [name for name in found if name not in now or now[name].kind not in WORDS]
 
 
 class Reel:
@@ -155,7 +159,7 @@ class Reel:
             question = self.question(name, PAGE - len(rows))
             try:
                 page = await self.me.past(question)
-            except Textual:  # one that is gone, or was something else before
+            except Textual:  # and is gone
                 if self.span.aggregate is None:
                     page = await self.me.past(replace(question, aggregate="last"))
                 elif self.several:

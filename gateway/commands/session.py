@@ -16,7 +16,7 @@ from gateway.commands.grammar import GLOB, Answer, CommandError, Row, clip, near
 from gateway.commands.known import Known
 from gateway.commands.usage import COMMANDS
 from gateway.commands.watching import PLAIN, Sieve, Terms
-from gateway.history.question import Deed, Event, HistoryError, Page, Question
+from gateway.history.question import Deed, Event, HistoryError, Page, Question, Textual
 from gateway.hub import Card, Chunk, Handle, Status, matcher
 from gateway.manual import NAME as MANUAL
 from gateway.reading import Reading, Readings
@@ -174,6 +174,8 @@ class Session:
         match error:
             case CommandError():
                 return Answer(status=f"ERR {error.code} {message}")
+            case Textual():
+                return Answer(status=f"ERR syntax {message}")
             case HistoryError():
                 return Answer(status=f"ERR no-history {message}")
             case DeviceError():
@@ -197,7 +199,7 @@ class Session:
             return
         take = self.push
         if any(terms is not PLAIN for terms in self.watched.values()):
-            self.sieve = Sieve(self.watched, self.push, self.commands.time)
+            self.sieve = Sieve(self.watched, self.push, self.commands.time, self.latest)
             if before is not None:
                 self.sieve.follow(before)
             take = self.sieve.take

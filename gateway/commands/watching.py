@@ -96,9 +96,15 @@ def width(text: str) -> float:
 class Sieve:
     """Passes on those readings that the terms let through.  A name goes by the last pattern that fits it."""
 
-    def __init__(self, watched: Mapping[str, Terms], push: Callable[[Readings], None], time: IReactorTime) -> None:
+    def __init__(
+        self,
+        watched: Mapping[str, Terms],
+        push: Callable[[Readings], None],
+        time: IReactorTime,
+        latest: Mapping[str, Reading],
+    ) -> None:
         self.rules = [(matcher((pattern,)), terms) for pattern, terms in reversed(list(watched.items()))]
-        self.push, self.time = push, time
+        self.push, self.time, self.latest = push, time, latest
         self.terms: dict[str, Terms] = {}
         self.told: dict[str, tuple[Reading, float]] = {}
         self.held: dict[str, tuple[Reading, float]] = {}  # and when they may go
@@ -139,11 +145,13 @@ class Sieve:
         return True
 
     def release(self) -> None:
-        """Pass on what was held back for long enough."""
+        """Pass on what was held back for long enough, unless its key or device is gone."""
         now = self.time.seconds()
-        due = [reading for reading, when in self.held.values() if when <= now]
-        for reading in due:
+        over = [reading for reading, when in self.held.values() if when <= now]
+        for reading in over:
             del self.held[reading.name]
+        due = [reading for reading in over if self.latest.get(reading.name) is reading]
+        for reading in due:
             self.told[reading.name] = reading, now
         self.call = None
         if self.held:

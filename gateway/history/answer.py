@@ -42,9 +42,11 @@ def attempt(store: Store, question: Question) -> Answering[Page]:
         raise HistoryError(f"{question.name}: no reading of it was ever kept")
     if question.step is None:
         return (yield from listed(store, question, series))
-    if any(each.textual for each in series) and question.aggregate not in ("first", "last", "count"):
-        raise Textual(f"{question.name} is text: of a bucket there is its first, last or count, but no "
-                      f"{question.aggregate}")  # fmt: skip
+    if question.aggregate not in ("first", "last", "count"):  # a key may have been a text for a while
+        series = [each for each in series if not each.textual]
+        if not series:
+            raise Textual(f"{question.name} is text: of a bucket there is its first, last or count, but no "
+                          f"{question.aggregate}")  # fmt: skip
     return (yield from gathered(store, question, series))
 
 

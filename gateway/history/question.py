@@ -17,7 +17,7 @@ class HistoryError(Exception):
 
 
 class Textual(HistoryError):
-    """What was to be reckoned is, or was at times, a text."""
+    """What was to be reckoned never was a number."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

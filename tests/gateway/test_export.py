@@ -25,6 +25,26 @@ class Gateway:
         return [json.dumps(row(seq)) for seq in range(first, len(TEXTS))]
 
 
+def test_csv_is_as_rfc_4180_has_it(tmp_path: Path) -> None:
+    """A field with a quote, a comma or any part of a line end is quoted, and lines end with CRLF."""
+    client: Any = Gateway()
+    export(client, "*", "-1h", "now", "csv", tmp_path / "whole", resume=False)
+    data = (tmp_path / "whole").read_bytes()
+    for text in TEXTS[1:4] + TEXTS[5:6]:
+        quoted = text.replace('"', '""')
+        assert f',"{quoted}",'.encode() in data, text
+    assert data.startswith(",".join(COLUMNS).encode() + b"\r\n") and data.endswith(b",last,,good,1,6,0.006,text,0\r\n")
+
+
+def test_a_csv_with_the_line_ends_of_unix_goes_on(tmp_path: Path) -> None:
+    """As it was written once, or as an editor has left it."""
+    part = tmp_path / "part"
+    part.write_text(",".join(COLUMNS) + "\n")
+    assert left_off(part, "csv") is None
+    part.write_text(",".join(COLUMNS) + "\nmanual.note,,plain,,good,1,0,0.0,text,0\nmanual.note,,pl")
+    assert left_off(part, "csv") == Last("manual.note", "", 1, 0, 0)
+
+
 def row(seq: int) -> dict[str, Any]:
     values = "manual.note", "2026-11-20T17:00:00.000Z", TEXTS[seq], "", "good", 1, seq, seq / 1000, "text", 0
     return dict(zip(COLUMNS, values, strict=True))

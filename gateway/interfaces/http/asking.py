@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gateway.commands import Aggregate, CommandError, Place, Question, Session
+from gateway.commands import Aggregate, Place, Question, Session
 from gateway.commands.grammar import GLOB, clip, nearest, number
-from gateway.commands.past import WORDLY, series, single
+from gateway.commands.past import series, single
 from gateway.commands.times import Span, between
 from gateway.interfaces.http.answer import Refusal
 
@@ -87,15 +87,10 @@ def plus(text: str) -> str:
 
 
 def chosen(me: Session, patterns: list[str], span: Span) -> list[str]:
-    """The names that are wanted, in their order.  Raises CommandError where there neither is nor was one."""
+    """The names that are wanted, in their order.  Raises CommandError for one that there neither is nor was."""
     found: set[str] = set()
     for pattern in map(me.full, patterns):
-        found.update(series(me, pattern, span) if GLOB.intersection(pattern) else [single(me, pattern)])
-    for name in found:
-        quantity = me.names().get(name)
-        if quantity is not None and quantity.kind in ("text", "choice") and span.aggregate not in WORDLY:
-            raise CommandError("syntax", f"{name} is words, of which there is no {span.aggregate}; aggregate may be "
-                                         "first, last or count")  # fmt: skip
+        found.update(series(me, pattern, span) if GLOB.intersection(pattern) else [single(me, pattern, span)])
     return sorted(found)
 
 

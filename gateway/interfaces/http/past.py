@@ -15,7 +15,7 @@ from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 
 from gateway.commands import CommandError, Event, Page, Session, Textual
-from gateway.commands.grammar import clip, nearest, number
+from gateway.commands.grammar import GLOB, clip, nearest, number
 from gateway.commands.past import happened
 from gateway.commands.points import about, shown, when
 from gateway.interfaces.http.answer import CODES, JSON, Refusal, refused
@@ -89,7 +89,7 @@ async def one(me: Session, asked: Asked, name: str, limit: int, known: bool) -> 
         if asked.span.aggregate is None:
             asked.textual.add(name)
             return await one(me, asked, name, limit, known)
-        if len(asked.names) > 1:  # it must not end the answer for the others
+        if len(asked.names) > 1 or GLOB.intersection(asked.patterns[0]):  # it must not end the answer for the others
             return Page(())
         raise explained(me, Failure()) from None
     except Exception:
@@ -142,7 +142,7 @@ def address(asked: Asked, after: str) -> str:
 
 async def as_csv(me: Session, asked: Asked) -> AsyncIterator[bytes]:
     file = io.StringIO()
-    table = csv.writer(file, lineterminator="\n")
+    table = csv.writer(file)  # its line end, CRLF, has a lone CR quoted, too (Python 3.11)
     table.writerow(columns(asked))
     async for name, page, _ in pages(me, asked):
         table.writerows(row.values() for row in rows(asked, name, page))

@@ -30,7 +30,7 @@ class Flow(Protocol):
 
     def __init__(self, mark: Callable[[Flow], None]) -> None:
         self.mark = mark
-        self.stalled = self.paused = False
+        self.stalled = self.paused = self.over = False
         self.fresh: list[Fresh] = []
         self.newest: dict[str, Reading] = {}
 
@@ -68,7 +68,7 @@ class Flow(Protocol):
 
     def pour(self, rows: tuple[Row, ...]) -> bool:
         """New rows of what is followed; False: there is no room for them now."""
-        if self.stalled or self.newest or self.dialect.held or self.way.disconnecting:
+        if self.stalled or self.newest or self.dialect.held or self.over:
             return False
         if not self.fresh:
             self.mark(self)
@@ -85,15 +85,19 @@ class Flow(Protocol):
             self.send(self.dialect.pushed(fresh, made))
 
     def catch_up(self) -> None:
-        """Push what was kept back."""
+        """Push what was kept back, unless its key or device is gone."""
         if self.newest:
-            newest, self.newest = tuple(self.newest.values()), {}
-            self.push(newest)
+            latest = self.session.latest
+            newest = tuple(reading for name, reading in self.newest.items() if latest.get(name) is reading)
+            self.session.dropped += len(self.newest) - len(newest)
+            self.newest = {}
+            if newest:
+                self.push(newest)
 
     def send(self, data: bytes) -> None:
         if not self.tuned:
             self.way.write(data)
-        elif not self.way.send(data) and not self.stalled and self.way.unsent and not self.way.disconnecting:
+        elif not self.way.send(data) and not self.stalled and self.way.unsent and not self.over:
             self.pauseProducing()
             self.way.registerProducer(self, False)
 

@@ -12,7 +12,7 @@ from resource import RLIMIT_NOFILE, getrlimit
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime, ISSLTransport
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -27,6 +27,7 @@ CONNECTIONS = 10_000  # at once, and at most three quarters of what the process 
 LARGE = 65536  # bytes of answers, after which others have their turn
 LONG = 0.005  # seconds, after which they have it, too
 LOOK = 60.0  # seconds between two looks at a client that has said its last word, and watches
+LINGER = 2.0  # seconds for which a client may go on sending after ours
 
 
 class Query(Factory):
@@ -84,7 +85,7 @@ class Port(Flow):
         tally = self.query.tally
         tally.open, tally.ever = tally.open + 1, tally.ever + 1
         if tally.open > self.query.limit:
-            self.end(f"ERR limit {self.query.limit} connections are open already\n".encode())
+            self.end(f"ERR limit {self.query.limit} connections are open already\n".encode(), linger=False)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.connected = 0
@@ -97,7 +98,7 @@ class Port(Flow):
     # What comes
 
     def dataReceived(self, data: bytes) -> None:
-        if not self.begun and not self.welcome(data):
+        if self.over or (not self.begun and not self.welcome(data)):
             return
         free = not self.queue and self.waiting is None and not self.stalled
         if free and (answer := self.dialect.quick(data)) is not None:
@@ -114,7 +115,7 @@ class Port(Flow):
             return False
         resp = data[:1] == b"*"
         self.dialect = Resp(self.session, self.query.tally, self.queue) if resp else Text(self.session, self.queue)
-        return bool(self.connected) and not self.way.disconnecting
+        return True
 
     def answer(self) -> None:
         """Answer a batch of what waits, in one write."""
@@ -155,7 +156,7 @@ class Port(Flow):
             self.answer()
             if not self.dialect.held:
                 self.catch_up()
-        if self.waiting is not None or self.stalled or self.way.disconnecting:
+        if self.waiting is not None or self.stalled or self.over:
             return
         if self.queue:
             self.hush()
@@ -187,12 +188,19 @@ class Port(Flow):
     def readConnectionLost(self) -> None:
         """The client has said its last word, and may still listen."""
         self.ended = True
+        if self.over:
+            self.way.loseConnection()
+            return
         self.proceed()
-        if not self.way.disconnecting:
+        if not self.over:
             self.looking = self.query.clock.callLater(LOOK, self.look)
 
     def writeConnectionLost(self) -> None:
-        """Only we close our half, and then the whole."""
+        """We have said ours, and wait a moment for the client's."""
+        if self.ended:
+            self.way.loseConnection()
+        else:
+            self.looking = self.query.clock.callLater(LINGER, self.way.abortConnection)
 
     def leave(self) -> None:
         """All is answered."""
@@ -207,11 +215,17 @@ class Port(Flow):
         self.way.startWriting()
         self.looking = self.query.clock.callLater(LOOK, self.look)
 
-    def end(self, last: bytes) -> None:
-        """Close when *last* and all before it is sent."""
+    def end(self, last: bytes, linger: bool = True) -> None:
+        """Close when *last* and all before it is sent.  Who is still sending is heard out for a moment, or a reset
+        would take these words from them; over TLS there is no such half of a connection."""
         self.settle()
+        self.over = True
         self.session.subscribe(())
         self.queue.clear()
         self.way.write(last)
         self.way.unregisterProducer()
-        self.way.loseConnection()
+        if linger and not self.ended and not ISSLTransport.providedBy(self.way):
+            self.way.resumeProducing()
+            self.way.loseWriteConnection()
+        else:
+            self.way.loseConnection()

@@ -65,7 +65,7 @@ class Text:
         if line == MARK:
             return MARKED
         if len(line) > LINE:
-            return encoded(f"ERR too-long a command has at most {LINE} bytes")
+            return encoded(f"ERR too-long a command has at most {LINE} bytes; use a pattern, or several lines")
         if HTTP.match(line):
             return Last(encoded("ERR no-http this port speaks the command language; the web is elsewhere"))
         try:

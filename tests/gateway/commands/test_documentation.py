@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.testing import StringTransport
 
 from drivers.quantities import state
 from gateway import jobs, manual, reactor
@@ -15,6 +14,7 @@ from gateway.commands import Who, watching, wire
 from gateway.commands.usage import COMMANDS
 from gateway.interfaces.query import Query, port, text
 from tests.gateway.commands.house import SPEED, Device, House
+from tests.gateway.interfaces.query.talk import Wire
 
 PAGE = (Path(__file__).parents[3] / "docs/commands.md").read_text()
 BLOCKS = re.findall(r"^```\n(> .*?)^```", PAGE, re.DOTALL | re.MULTILINE)
@@ -32,7 +32,7 @@ class Talk:
         self.house.attic.ring.note(">", b"\x24\x00")
         self.house.attic.ring.note("<", b"\x66\x43\xfa\x66\x66\x93")
         self.port = Query(self.house.commands, self.house.time).buildProtocol(None)
-        self.transport: Any = StringTransport()
+        self.transport: Any = Wire()
         self.port.makeConnection(self.transport)
         self.port.session.who = Who("anonymous", "operator", "127.0.0.1:40312", "tcp")
 

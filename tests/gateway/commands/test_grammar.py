@@ -39,7 +39,7 @@ def test_a_line(line: str, word: str, arguments: list[str]) -> None:
         ("clear all", "syntax", "usage: clear"),
         ("quit now", "syntax", "usage: quit"),
         ("json on off", "syntax", "usage: json [on|off]"),
-        ("get" + " x" * 1001, "syntax", "usage: get"),
+        ("get" + " x" * 1001, "syntax", "1000 words at most"),
         ("\x1b[2J\a x", "unknown-command", "?[2J?: no such command"),
         ("x" * 5000, "unknown-command", "x" * 60 + "...: no such command"),
     ],

@@ -125,7 +125,8 @@ def test_other_kinds_than_numbers(house: House, session: Session) -> None:
         "OK 2",
     ]
     assert say(session, "range manual.* -1m 1h mean") == [f"manual.lamp {DAY}00:00.000Z 0.500", "OK 1"]
-    assert say(session, "range note -1m 1h mean")[0].startswith("ERR no-history manual.note is text")
+    (refused,) = say(session, "range note -1m 1h mean")
+    assert refused.startswith("ERR syntax manual.note is words, of which there is no mean")
 
 
 def test_a_quality_that_is_not_good_is_a_third_column(house: House, session: Session) -> None:
@@ -172,7 +173,23 @@ def test_a_text_that_is_gone_does_not_end_a_pattern(house: House, session: Sessi
     ]  # fmt: skip
     assert say(session, "range manual.* -1m now 1h")[1] == f'manual.b {DAY}00:00.000Z "hello"'
     assert say(session, "range b -1m now 1h") == [f'{DAY}00:00.000Z "hello"', "OK 1"]
-    assert say(session, "range b -1m now 1h max")[0].startswith("ERR no-history manual.b is text")
+    assert say(session, "range b -1m now 1h max")[0].startswith("ERR syntax manual.b is text")
+
+
+def test_of_a_key_that_was_a_text_for_a_while_its_numbers_are_reckoned(house: House, session: Session) -> None:
+    for line in ("set a 1", "set b hello", "set b 5", "set b 7", "set c 3", "set c again"):
+        say(session, line)
+    assert say(session, "range manual.* -1m now 1h mean") == [
+        f"manual.a {DAY}00:00.000Z 1.000", f"manual.b {DAY}00:00.000Z 6.000", "OK 2",
+    ]  # fmt: skip
+    assert say(session, "range manual.* -1m now 1h")[1:3] == [
+        f"manual.b {DAY}00:00.000Z 6.000", f'manual.c {DAY}00:00.000Z "again"',
+    ]  # fmt: skip
+    assert say(session, "range b -1m now 1h sum") == [f"{DAY}00:00.000Z 12", "OK 1"]
+    assert say(session, "range b -1m now 1h count") == [f"{DAY}00:00.000Z 3", "OK 1"]
+    assert say(session, "range c -1m now 1h mean")[0].startswith("ERR syntax manual.c is words")
+    say(session, "delete c")
+    assert say(session, "range c -1m now 1h mean") == [f"{DAY}00:00.000Z 3.000", "OK 1"]
 
 
 def test_json(session: Session) -> None:

@@ -135,6 +135,19 @@ def test_nothing_is_told_after_unwatch_or_the_end(house: House, session: Session
     assert told == ["temperature 1", "temperature 3"] and house.time.getDelayedCalls() == []
 
 
+def test_what_is_gone_meanwhile_is_not_told(house: House, session: Session, told: list[str]) -> None:
+    say(session, "watch * every 10s")
+    measure(house, 1, 2)
+    for value in 3, 4:
+        say(session, f"set key {value}")
+        say(session, f"set other {value}")
+    assert told == ["temperature 1", "key 3", "other 3"]
+    house.hub.forget("attic")  # unplugged, or no longer configured
+    say(session, "delete key")
+    house.time.advance(100)
+    assert told[3:] == ["other 4"] and house.time.getDelayedCalls() == []
+
+
 def test_plain_watching_goes_through_no_sieve(session: Session) -> None:
     say(session, "watch attic.*")
     assert session.sieve is None

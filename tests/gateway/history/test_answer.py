@@ -408,3 +408,5 @@ def test_a_name_that_changes_its_kind_is_told_page_by_page() -> None:
         page = past.ask("manual.x", 0, 2**33, step=86_400.0, aggregate=need)
         assert [point.value for point in page.points] == [told] and page.unit == ""
         assert page.kind == ("int" if need == "count" else "text")
+    page = past.ask("manual.x", 0, 2**33, step=86_400.0, aggregate="max")  # of its numbers
+    assert [point.value for point in page.points] == [2.5] and (page.kind, page.unit) == ("float", "V")

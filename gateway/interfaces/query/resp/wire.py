@@ -102,17 +102,23 @@ class Parser:
         if (number := COUNTS.get(line)) is not None:  # nearly always
             return number
         expect(b"*", line)
-        if not NUMBER.fullmatch(line, 1) or int(line[1:]) > ITEMS:
+        if not NUMBER.fullmatch(line, 1):
             raise Refused("ERR Protocol error: invalid multibulk length")
-        return max(int(line[1:]), 0)
+        if (number := int(line[1:])) > ITEMS:
+            told = f"{number} items, and at most {ITEMS} in a request"
+            raise Refused(f"ERR Protocol error: invalid multibulk length: {told}")
+        return max(number, 0)
 
     def length(self, line: bytes) -> int:
         """How many bytes the next item has, before there is room for one of them."""
         number = LENGTHS.get(line, -1)
         if number < 0:
             expect(b"$", line)
-            if not NUMBER.fullmatch(line, 1) or not 0 <= (number := int(line[1:])) <= BULK:
+            if not NUMBER.fullmatch(line, 1) or (number := int(line[1:])) < 0:
                 raise Refused("ERR Protocol error: invalid bulk length")
+            if number > BULK:
+                told = f"{number} bytes, and at most {BULK} in an item"
+                raise Refused(f"ERR Protocol error: invalid bulk length: {told}")
         self.size += number
         if self.size > WHOLE:
             raise Refused(f"ERR Protocol error: a request has at most {WHOLE} bytes")

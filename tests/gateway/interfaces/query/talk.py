@@ -80,6 +80,13 @@ def value_at(data: bytes, at: int) -> tuple[Any, int]:
     raise AssertionError(f"what is {mark!r}?")
 
 
+class Wire(StringTransport):
+    """One that can close its half, too."""
+
+    def loseWriteConnection(self) -> None:
+        self.loseConnection()
+
+
 class Talk:
     """One connection to a house, and the turns of its reactor."""
 
@@ -89,7 +96,7 @@ class Talk:
             self.house.measure()
         self.query = Query(self.house.commands, self.house.time)
         self.port: Port = self.query.buildProtocol(None)
-        self.transport: Any = StringTransport(peerAddress=IPv4Address("TCP", peer, 40000))
+        self.transport: Any = Wire(peerAddress=IPv4Address("TCP", peer, 40000))
         self.port.makeConnection(self.transport)
         if version == 3:
             assert self.ask("HELLO", "3")["proto"] == 3

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import fail
-from twisted.internet.testing import StringTransport
 
 from gateway.commands import Answer, Row
 from gateway.history.question import HistoryError
@@ -24,11 +23,12 @@ from gateway.interfaces.query.text import LINE, Text
 from gateway.reading import Reading
 from tests.gateway.commands.house import TEMPERATURE, House, logged
 from tests.gateway.interfaces.query.conftest import Served
-from tests.gateway.interfaces.query.talk import Talk, said
+from tests.gateway.interfaces.query.talk import Talk, Wire, said
 
 NOW = "2026-11-20T17:00:00.000Z"
 HUMIDITY = f"attic.humidity 40.0 % {NOW} good"
 GET = f"attic.temperature 21.53 °C {NOW} good\nOK\n".encode()
+TOO_LONG = b"ERR too-long a command has at most 8192 bytes; use a pattern, or several lines\n"
 SET = [b"set k%d %s\n" % (at, b"x" * 3000) for at in range(300)]
 
 
@@ -143,14 +143,14 @@ def test_a_line_without_an_end_is_one_mistake(served: Served, cut: int) -> None:
         line.send(endless[at : at + cut])
         assert len(tail(line.port)) <= LINE
     line.send(b"\nget attic.temperature\n")
-    assert line.until(GET) == b"ERR too-long a command has at most 8192 bytes\n" + GET
+    assert line.until(GET) == TOO_LONG + GET
 
 
 def test_a_line_of_the_longest_length_is_taken(served: Served) -> None:
     line = served.connect()
     line.send(b"get attic.temperature" + b" " * (LINE - 21) + b"\nget attic.temperature" + b" " * LINE)
     line.send(b"\nget attic.temperature\n")
-    assert line.until(GET) == GET + b"ERR too-long a command has at most 8192 bytes\n" + GET
+    assert line.until(GET) == GET + TOO_LONG + GET
 
 
 def test_the_longest_line_may_be_cut_in_its_end(served: Served) -> None:
@@ -202,7 +202,7 @@ def test_what_only_looks_like_another_protocol_is_taken(served: Served) -> None:
 
 def test_a_stranger_looks_but_does_not_touch(served: Served) -> None:
     port = served.query.buildProtocol(None)
-    transport: Any = StringTransport(peerAddress=IPv4Address("TCP", "192.0.2.7", 40000))
+    transport: Any = Wire(peerAddress=IPv4Address("TCP", "192.0.2.7", 40000))
     port.makeConnection(transport)
     port.dataReceived(b"get attic.temperature\nset k 1\n")
     assert transport.value() == GET + b"ERR denied `set` takes the role operator; you are viewer\n"
@@ -320,6 +320,23 @@ def test_a_redis_client_that_closes_its_half_gets_all_its_answers(served: Served
     assert line.end() == b"$5\r\n21.53\r\n+OK\r\n+PONG\r\n"
 
 
+def test_who_asks_for_too_much_at_once_hears_of_it_however_long_they_speak(served: Served) -> None:
+    """What comes behind the mistake is taken: a reset would take the words with it."""
+    line = served.connect()
+    line.send(said("PING") + said("MGET", *(f"device{at}.temperature" for at in range(100_000))))
+    told = b"+PONG\r\n-ERR Protocol error: invalid multibulk length: 100001 items, and at most 1000 in a request\r\n"
+    assert line.end() == told
+    served.turn(lambda: not line.port.connected)  # it does not wait for a client that does not close
+
+
+def test_a_line_with_too_much_names_the_way_out(served: Served) -> None:
+    line = served.connect()
+    many = " ".join(map(str, range(1001))).encode()
+    told = b"ERR syntax get takes 1000 words at most, and these are 1001; use a pattern, or several lines\n"
+    assert line.ask(b"get " + many, b"lines\n") == told
+    assert line.ask(b"get attic.temperature") == GET
+
+
 def test_a_subscriber_that_does_not_read_gets_the_newest(served: Served) -> None:
     stalled, lively = served.connect(received=2048), served.connect()
     stalled.port.transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # type: ignore[union-attr]
@@ -382,6 +399,21 @@ def test_of_what_a_stalled_watcher_missed_only_the_newest_is_kept(served: Served
     assert got.count(b"\n") + served.house.commands.dropped == 10_002  # each was sent, or counted
     served.house.measure(5)
     assert stalled.until(b"% " + NOW.encode() + b" good\n").count(b"\n") == 2  # and it goes on as before
+
+
+def test_what_is_gone_when_a_stalled_watcher_reads_again_is_not_told(served: Served) -> None:
+    stalled, other = served.connect(received=2048), served.connect()
+    stalled.port.transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # type: ignore[union-attr]
+    stalled.ask(b"watch *", b"OK 7\n")
+    while not stalled.port.stalled:
+        served.house.measure(1)
+        served.reactor.iterate(0)
+    for line in b"set gone 1", b"set there 1", b"delete gone":
+        other.send(line + b"\n")
+    other.until(b"OK\nOK\nOK 1\n")
+    served.house.hub.forget("attic")
+    got = stalled.until(f"* manual.there 1 - {NOW} good\n".encode())
+    assert b"gone" not in got and not stalled.port.newest and stalled.port.session.dropped >= 1
 
 
 def test_a_client_that_asks_and_never_reads_is_not_listened_to(served: Served) -> None:
@@ -474,7 +506,7 @@ def test_a_line_that_is_too_long_is_one_mistake_also_without_an_end(served: Serv
     line = served.connect()
     line.send(b"x" * (2 * LINE + 100))
     line.finish()
-    assert line.end() == b"ERR too-long a command has at most 8192 bytes\n"
+    assert line.end() == TOO_LONG
 
 
 def test_a_torn_last_line_is_not_carried_out(served: Served) -> None:

@@ -364,12 +364,12 @@ def test_quit_answers_and_closes() -> None:
 @pytest.mark.parametrize(
     ("said", "answer"),
     [
-        (b"*1000000000\r\n", "invalid multibulk length"),
-        (b"*1001\r\n", "invalid multibulk length"),
+        (b"*1000000000\r\n", "invalid multibulk length: 1000000000 items, and at most 1000 in a request"),
+        (b"*1001\r\n", "invalid multibulk length: 1001 items, and at most 1000 in a request"),
         (b"*99999999999999999999\r\n", "invalid multibulk length"),
         (b"*x\r\n", "invalid multibulk length"),
-        (b"*1\r\n$1000000000\r\n", "invalid bulk length"),
-        (b"*1\r\n$16385\r\n", "invalid bulk length"),
+        (b"*1\r\n$1000000000\r\n", "invalid bulk length: 1000000000 bytes, and at most 16384 in an item"),
+        (b"*1\r\n$16385\r\n", "invalid bulk length: 16385 bytes, and at most 16384 in an item"),
         (b"*1\r\n$-1\r\n", "invalid bulk length"),
         (b"*5\r\n" + b"$16384\r\n" + b"x" * 16384 + b"\r\n", None),
         (b"*5\r\n" + (b"$16384\r\n" + b"x" * 16384 + b"\r\n") * 4 + b"$1\r\n", "a request has at most 65536 bytes"),

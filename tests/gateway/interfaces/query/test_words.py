@@ -37,9 +37,9 @@ SAID = [
     ["QUIT", "PING"], ["QUIT a"], ["RESET"], ["RESET a"],
 ]  # fmt: skip
 RAW = [
-    b"*x\r\n", b"*1\r\n$x\r\n", b"*1\r\n$-1\r\n", b"*1\r\n*1\r\n$1\r\na\r\n", b"*1\r\n:1\r\n", b"*2\r\n$1000000000\r\n",
-    b"*99999999999\r\n", b"*-1\r\n*0\r\n\r\n", b"*1\r\n$0\r\n\r\n", b"*2\r\n$0\r\n\r\n$0\r\n\r\n",
-    said("CLIENT", "SETNAME", "a b"), said("FOO", "a\r\nb"),
+    b"*x\r\n", b"*1\r\n$x\r\n", b"*1\r\n$-1\r\n", b"*1\r\n*1\r\n$1\r\na\r\n", b"*1\r\n:1\r\n",
+    b"*2\r\n$99999999999\r\n", b"*99999999999\r\n", b"*-1\r\n*0\r\n\r\n", b"*1\r\n$0\r\n\r\n",
+    b"*2\r\n$0\r\n\r\n$0\r\n\r\n", said("CLIENT", "SETNAME", "a b"), said("FOO", "a\r\nb"),
 ]  # fmt: skip
 ALL = [b"".join(said(*line.split(" ")) for line in lines) for lines in SAID] + RAW
 
