@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -58,6 +58,7 @@ __all__ = [
     "parse",
     "parse_serial",
     "python_drivers",
+    "secured",
     "switches",
 ]
 
@@ -184,6 +185,18 @@ def parse(text: str, file: str, find: Find, names: Iterable[str]) -> Config:
         refuse_strange_time(gateway, devices, config)
     refuse_shared_ports((tcp, config.tcp), (http, config.http), (irc, config.irc))
     return replace(config, warnings=page.finish())
+
+
+def secured(part: object) -> bool:
+    """Whether an endpoint string anywhere in *part* of a configuration takes TLS.  Only what the gateway's own classes
+    hold can be one: drivers open nothing."""
+    if isinstance(part, str):
+        return part.startswith(("ssl:", "tls:"))
+    if isinstance(part, Mapping):
+        return any(map(secured, part.values()))
+    if is_dataclass(part) and type(part).__module__.startswith("gateway."):
+        return any(secured(getattr(part, each.name)) for each in fields(part))
+    return isinstance(part, tuple) and any(map(secured, part))
 
 
 def read_listen(table: Table) -> tuple[tuple[str, ...], Literal["viewer"] | None]:

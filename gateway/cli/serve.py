@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from os import environ
 from pathlib import Path
@@ -35,8 +35,9 @@ def do_run(chosen: Any, install: Install) -> int:
     config = load_or_exit(chosen.config)
     if chosen.faults and not chosen.emulate:
         raise GatewayError("--faults is for emulated devices: --emulate --faults FILE")
-    listen = [part for part in (config.tcp, config.http, config.irc) if part is not None]
-    reactor = install(secured(config, (point for part in listen for point in part.endpoints)))
+    from gateway.config import secured
+
+    reactor = install(secured(config))
     from gateway import daemon
 
     play = scripted(chosen.faults, config)
@@ -69,16 +70,12 @@ def do_safe(chosen: Any, install: Install) -> int:
     if environ.get("SERVICE_RESULT") == "success":  # systemd says that the gateway ended as it should
         return 0
     config = load_or_exit(chosen.config)
-    reactor = install(secured(config))
+    from gateway.config import secured
+
+    reactor = install(secured(config.devices))
     from gateway import app, safe
 
     return safe.run(reactor, config, app.state_folder())
-
-
-def secured(config: Config, listening: Iterable[str] = ()) -> bool:
-    """Whether TLS is needed: at an endpoint that is *listening*, or on the way to a device."""
-    reaching = (getattr(device.where, "description", "") for device in config.devices)
-    return any(point.startswith(("ssl:", "tls:")) for point in (*listening, *reaching))
 
 
 def scripted(faults: Path | None, config: Config) -> Callable[[Any, Any], None]:

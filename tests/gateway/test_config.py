@@ -45,6 +45,7 @@ from gateway.config import (
     load,
     parse,
     parse_serial,
+    secured,
 )
 from gateway.plan import planned
 from gateway.table import Table
@@ -286,6 +287,23 @@ def test_twisted_takes_the_same_ports(port: str) -> None:
     if not port.startswith("tls"):  # which needs an extra
         clientFromString(MemoryReactor(), port)
     assert places.client(port) == port
+
+
+@dataclass(frozen=True, slots=True)
+class Uplink:
+    """A part of the configuration that does not exist yet."""
+
+    servers: tuple[str, ...]
+
+
+def test_whoever_takes_tls_is_found_wherever_it_stands() -> None:
+    key = "privateKey=/etc/ssl/gateway.pem"
+    page = read(f'[http]\nlisten = ["tcp:80:interface=127.0.0.1", "ssl:443:{key}:interface=127.0.0.1"]\n{ATTIC}')
+    far = read('[device.mast]\ndriver = "gps"\nport = "tls:far.example.org:2001"\n')
+    assert secured(page) and not secured(page.devices) and secured(far.devices)
+    assert not secured(read(ATTIC + 'label = "the usual"\n'))
+    Uplink.__module__ = "gateway.config_uplink"
+    assert [secured({"mqtt": Uplink((server,))}) for server in ("tcp:a:1883", "tls:a:8883")] == [False, True]
 
 
 def test_two_devices_may_speak_to_one_server_but_hear_of_it() -> None:

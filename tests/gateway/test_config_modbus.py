@@ -11,7 +11,7 @@ from twisted.internet.testing import MemoryReactor
 from drivers import mhz19
 from drivers.api import Driver, Serial
 from gateway import catalog
-from gateway.config import Config, ConfigError, Endpoint, ModbusTCP, SerialPort, Unit, parse
+from gateway.config import Config, ConfigError, Endpoint, ModbusTCP, SerialPort, Unit, parse, secured
 from gateway.plan import place
 
 ROWS: dict[str, Driver[Any]] = {row.name: row for row in (*map(catalog.find, ("sdm120", "modbusrelay8")), mhz19.DRIVER)}
@@ -126,3 +126,9 @@ def test_each_mistake_is_told(text: str, words: str) -> None:
 def test_a_device_that_is_off_is_in_nobodys_way() -> None:
     assert len(wheres(METER + METER.replace("meter", "second") + "enabled = false\n")) == 2
     assert len(wheres(METER + RELAY.replace("2400", "9600") + "enabled = false\n")) == 2
+
+
+def test_a_line_behind_tls_counts_as_secured() -> None:
+    """Twisted's TLS must be in the process before the reactor is; a unit has its connection one level further down."""
+    far = METER.replace("/dev/ttyUSB0", "tls:far.example.org:2001")
+    assert not secured(read(METER)) and secured(read(far))
