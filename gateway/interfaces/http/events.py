@@ -1,4 +1,4 @@
-"""Server-sent events: new readings, changed devices and a clock that was set, as they come.
+"""Server-sent events: new readings, changed devices, a clock that was set and what a reload says, as they come.
 
 Streams that want the same share one watch, and the bytes it makes.
 """
@@ -50,6 +50,7 @@ class Feed:
         self.events, self.session, self.patterns = events, session, patterns
         self.streams: dict[Stream, None] = {}
         self.devices: dict[str, bytes] = {}
+        self.notice = self.notices()
         self.fresh: list[Reading] = []
         self.call: IDelayedCall | None = None
         self.clock: list[Event] = []
@@ -106,6 +107,14 @@ class Feed:
         for stream in tuple(self.streams):
             stream.send(events, plain, chunked)
 
+    def noticed(self) -> list[Event]:
+        """What the last reload had to say, where that is news."""
+        before, self.notice = self.notice, self.notices()
+        return [("notice", named("notice", self.notice))] if self.notice != before else []
+
+    def notices(self) -> dict[str, Any]:
+        return {key: self.events.commands.facts.get(key, "") for key in ("notice", "config")}
+
     def known(self) -> list[Event]:
         return [(f"device {name}", data) for name, data in self.devices.items()]
 
@@ -128,7 +137,7 @@ class Feed:
         return not self.patterns or any(fnmatchcase(name, pattern) for name in names for pattern in self.patterns)
 
     def tick(self, quiet: bool) -> None:
-        if events := self.changed():
+        if events := [*self.noticed(), *self.changed()]:
             self.send(events)
         for stream in tuple(self.streams):
             stream.tick(quiet)

@@ -273,6 +273,10 @@ function connect() {
     devices.forEach((device) => device.tiles.forEach((tile) => tile.timed(told)));
     shown?.load();
   });
+  stream.addEventListener("notice", ({ data }) => {
+    heard = performance.now();
+    noticed(JSON.parse(data));
+  });
   stream.addEventListener("device", ({ data }) => {
     heard = performance.now();
     const facts = JSON.parse(data);

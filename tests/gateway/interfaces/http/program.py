@@ -159,6 +159,7 @@ def main() -> None:
     past = "past" in sys.argv
     hub, commands, history = gateway(reactor, "unsynced" not in sys.argv, 370 * DAY if past else 0.0)
     hub.subscribe(lambda readings: learn(hub), "manual.clock")  # whatever it is set to
+    hub.subscribe(lambda readings: commands.facts.update(config=readings[0].value), "manual.mistakes")
     hub.devices |= {fake.name: fake for fake in house(hub)}
     if past:
         remember(hub, history)

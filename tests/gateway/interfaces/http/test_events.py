@@ -118,6 +118,15 @@ def test_a_device_that_changes_is_told(server: Server) -> None:
         assert stream.until("device", name="manual")["items"] == 1
 
 
+def test_what_a_reload_has_to_say_is_told_to_who_is_there_already(server: Server) -> None:
+    with Stream(server, "?name=attic.*") as stream:
+        assert "config" not in stream.until("status")
+        mistake = "gateway.toml:3: device.attic.driver: sth31: no such driver; did you mean `sht31`?"
+        for config, notice in (mistake, ""), ("", "the state partition is full"), ("", ""):
+            server.do(lambda c=config, n=notice: server.commands.facts.update(config=c, notice=n))  # type: ignore[misc]
+            assert stream.until("notice") == {"notice": notice, "config": config}
+
+
 def test_all_streams_are_sent_the_same_bytes(server: Server) -> None:
     with Stream(server) as one, Stream(server) as two, Stream(server, "?name=*.humidity") as three:
         for stream in (one, two, three):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -45,6 +46,23 @@ def gateway(browser: Browser) -> Iterator[Gateway]:
     yield gateway
     browser.open("about:blank")  # else the page goes on to ask who is gone, and complains in the middle of another test
     gateway.close()
+
+
+def test_a_configuration_that_is_refused_is_told_to_an_open_page(browser: Browser, gateway: Gateway) -> None:
+    shown = "const n = document.getElementById('notice'); return n.hidden ? '' : n.textContent"
+    assert browser.run(shown) == ""
+    values = browser.run(f"return {part('pump.state', '.number')}.textContent")
+    order(browser, "set mistakes gateway.toml:3: sth31")
+    told = browser.until(shown)
+    assert told == "The configuration was not taken over:\ngateway.toml:3: sth31"
+    order(browser, 'set mistakes ""')
+    browser.until(f"return (() => {{ {shown} }})() === ''")
+    assert browser.run(f"return {part('pump.state', '.number')}.textContent") == values, "the rest stays as it was"
+
+
+def order(browser: Browser, command: str) -> None:
+    browser.run(f"""fetch("api/v1/commands", {{method: "POST", headers: {{"Content-Type": "application/json"}},
+                    body: JSON.stringify({{command: {json.dumps(command)}}})}})""")
 
 
 def part(name: str, selector: str) -> str:
