@@ -227,14 +227,14 @@ def test_an_answer_that_takes_time_still_reaches_a_client_that_stopped_sending(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        server.devices["attic"], "read", lambda: deferLater(server.reactor, 0.2, lambda: None), raising=False
+        server.devices["attic"], "read", lambda whole: deferLater(server.reactor, 0.2, lambda: None), raising=False
     )
     assert b'"status":"OK 2"' in server.raw(POST)
 
 
 def test_a_client_that_leaves_before_the_answer_harms_nobody(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        server.devices["attic"], "read", lambda: deferLater(server.reactor, 0.2, lambda: None), raising=False
+        server.devices["attic"], "read", lambda whole: deferLater(server.reactor, 0.2, lambda: None), raising=False
     )
     before = server.commands.sessions
     with server.connect() as client:
