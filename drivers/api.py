@@ -236,6 +236,7 @@ class Skips(Protocol):
     """Not each of its measurements asks for all that it has."""
 
     whole: bool  # the next one does
+    count: int  # of its measurements, since somewhere
 
 
 @runtime_checkable

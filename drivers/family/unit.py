@@ -14,7 +14,7 @@ from drivers.codec.registers import blocks
 from drivers.family.layout import Field, Layout
 from drivers.family.swaying import Swaying
 
-# What a unit twice in a row did not have, or said nothing to, it is asked again after 20 more measurements, then 40 ...
+# What a unit refused, or twice in a row did not answer to, it is asked again after 20 more measurements, then 40 ...
 AGAIN, DOUBLED = 10, 6
 SPACES = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}  # and the function that reads each
 
@@ -97,12 +97,12 @@ class Unit:
     def attempt(self, request: Request) -> Talk[dict[Field, bytes] | None]:
         """What the unit has where *request* says; None for nothing.  Raises what keeps it from saying anything."""
         times, until = self.vain.get(request, (0, 0))
-        if self.count < until:
+        if self.count < until and not self.whole:
             return None
         try:
             raws = cut(self.layout, request, (yield request))
         except BadValue:
-            pass
+            times = max(times, 1)
         except NoAnswer:
             if request == self.requests[0]:
                 raise
@@ -111,7 +111,8 @@ class Unit:
         else:
             self.vain.pop(request, None)
             return raws
-        self.vain[request] = times + 1, self.count + 1 + (AGAIN << min(times, DOUBLED) if times else 0)
+        pause = AGAIN << min(times, DOUBLED) if times else 0  # the first silence may be a disturbance
+        self.vain[request] = times + 1, self.count + 1 + pause
         return None
 
 

@@ -212,6 +212,8 @@ def test_what_not_all_units_have_is_asked_apart_and_may_be_refused() -> None:
     nothing = BadValue("unit 1 has nothing at address 1 to 1 (exception 2)")
     script: list[Any] = [(volts, b"\x08\xfc"), (amperes, nothing), (degrees, b"\xff\xff")]
     assert named(follow(unit.measure(), script)) == {"voltage": 230, "temperature": -1}
+    for _ in range(20):
+        assert named(follow(unit.measure(), [VOLTS, DEGREES])) == {"voltage": 230, "temperature": -1}
     script[1] = (amperes, b"\0\2")
     assert named(follow(unit.measure(), script)) == {"voltage": 230, "current": 2, "temperature": -1, "power": 460}
     with pytest.raises(BadValue):

@@ -9,6 +9,7 @@ import pytest
 
 from drivers import bme280, button, ds18b20, gps, mhz19, relay, sht31
 from drivers.api import Driver
+from drivers.codec.modbus import sealed
 from gateway import catalog
 from gateway.client import GatewayError
 from gateway.recording import FIRST, Piece, Recording, parse
@@ -22,6 +23,9 @@ CO2 = "{0:.3f} > ff 01 86 00 00 00 00 00 79\n{1:.3f} < ff 86 02 7c 42 00 00 00 b
 
 def made(text: str, about: str = "") -> Recording:
     return parse(f"{FIRST}\n{about}{text}")
+
+
+hexed = bytes.fromhex
 
 
 def asked(*times: float, text: str = MEASURED) -> str:
@@ -54,6 +58,18 @@ def test_a_pause_is_cut_short_and_readings_have_the_times_they_had() -> None:
     replay.run()
     assert replay.time.seconds() < 100
     assert max(each.monotonic for each in replay.hub.latest.values()) > 5000
+
+
+def test_what_is_seldom_asked_for_is_asked_when_it_was_then() -> None:
+    """A meter's first reading, and three of its last minutes: one of them asks for the settings."""
+    volts = hexed("01 04 00 00 00 0a 70 0d"), sealed(1, bytes((4, 20)) + bytes(14) + b"\1\xf4" + bytes(4))
+    settings = hexed("01 03 00 01 00 02 95 cb"), hexed("01 03 04 59 d8 00 01 a9 54")
+    text = ""
+    for at, (ask, answer) in ((0, volts), (0.1, settings), (900, volts), (905, volts), (905.1, settings), (910, volts)):
+        text += f"{at:.3f} > {ask.hex(' ')}\n{at + 0.05:.3f} < {answer.hex(' ')}\n"
+    lines = said(catalog.find("pzem004t"), text, "# resumed: 900.000\n")
+    assert [line.split()[0] for line in lines].count("pzem004t.power_alarm") == 2
+    assert lines[-1].endswith("no errors") and not any("was sent" in line for line in lines)
 
 
 def test_without_a_date_no_time_is_made_up() -> None:
