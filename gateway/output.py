@@ -99,7 +99,7 @@ class Output:
 
     def act(self, rule: str, value: bool, why: str) -> None:
         """Switch it, until it is seen where it is to be."""
-        self.log.warn("{name}: {why}, switched {to}", name=self.name, why=why, to=word(value))
+        self.log.warn("{name}: {rule}: {why}, switched {to}", name=self.name, rule=rule, why=why, to=word(value))
         self.later(rule, AGAIN, value, why)
         self.turn(rule, value, why).addErrback(self.note)
 
@@ -115,6 +115,8 @@ class Output:
         if old != new and deed != self.failed:
             self.audit(deed)
         self.failed = None if outcome == "OK" else deed
+        if outcome == "OK" and rule in ("start", "loss") and (timer := self.timers.pop(rule, None)) and timer.active():
+            timer.cancel()  # a rule tries until the output is seen to follow, a policy until it was told
         return result
 
     def rest(self) -> None:

@@ -16,7 +16,7 @@ from gateway.config import switches
 from gateway.history.question import Deed
 from gateway.hub import Hub
 from gateway.memory import EVERY, Memory
-from gateway.output import Output, Switch
+from gateway.output import AGAIN, Output, Switch
 from gateway.plan import Plan
 
 PATIENCE = 5.0  # seconds that the outputs of one device may take to get where the policy wants them
@@ -44,6 +44,7 @@ class Outputs:
         }
         self.past = Past(f"outputs:{plan.card.name}", self.all, memory, clock)
         self.when = "start"  # the policy that is next
+        self.live = False  # whether there is something to switch
         self.ours = False  # whether it is: what was seen before that may be what a power cut left
 
     @property
@@ -69,7 +70,7 @@ class Outputs:
 
     def begin(self) -> Deferred[None]:
         """The device is there."""
-        when, self.when = self.when, "loss"
+        when, self.when, self.live = self.when, "loss", True
         done = self.apply(when)
         self.ours = True
         for output in self.all.values():
@@ -78,7 +79,7 @@ class Outputs:
 
     def stop(self, seconds: float) -> Deferred[None]:
         """The gateway lets go of it."""
-        self.ours = False
+        self.ours = self.live = False
         return self.apply("stop", seconds)
 
     def apply(self, when: str, seconds: float = PATIENCE) -> Deferred[None]:
@@ -92,11 +93,19 @@ class Outputs:
     async def turn(self, when: str, wanted: list[tuple[Output, bool]]) -> None:
         """One that cannot be set does not keep the others from it.  First those that were seen elsewhere: the time is
         short, and a board with eight relays on a slow line may not have enough of it."""
-        for output, value in sorted(wanted, key=lambda each: each[0].value == each[1]):
-            try:
-                await output.turn(when, value, getattr(output.rules, when))
-            except DeviceError:
-                self.note(Failure())
+        wanted = sorted(wanted, key=lambda each: each[0].value == each[1])
+        left = dict(wanted)
+        try:
+            for output, value in wanted:
+                try:
+                    await output.turn(when, value, getattr(output.rules, when))
+                except DeviceError:
+                    self.note(Failure())
+                else:
+                    del left[output]
+        finally:  # also where the time is over
+            for output, value in left.items() if self.live else ():
+                output.later(when, AGAIN, value, getattr(output.rules, when))
 
     def check(self, quantity: Quantity, value: Value) -> None:
         """*quantity* is about to be set.  Raises Locked."""
@@ -117,7 +126,7 @@ class Outputs:
 
     def rest(self) -> None:
         """Nobody is there to switch any more."""
-        self.ours = False
+        self.ours = self.live = False
         for output in self.all.values():
             output.rest()
         self.past.rest()

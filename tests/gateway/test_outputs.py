@@ -20,7 +20,7 @@ from gateway.history.question import Deed
 from gateway.hub import Card, Hub
 from gateway.memory import EVERY, Memory
 from gateway.output import AGAIN, Locked, Switch
-from gateway.outputs import Outputs
+from gateway.outputs import PATIENCE, Outputs
 from gateway.plan import Plan
 
 FIRST, SECOND = instance(state(writable=True), "1"), instance(state(writable=True), "2")
@@ -76,6 +76,53 @@ def test_one_that_cannot_be_set_does_not_keep_the_others_from_it() -> None:
     assert board.wrote == [("state_1", False), ("state_2", False)]
     assert [str(failure.value) for failure in board.noted] == ["nobody"] * 2
     assert [deed.result for deed in board.deeds] == ["no-answer nobody"] * 2
+
+
+def test_what_could_not_be_put_where_the_policy_wants_it_is_tried_again() -> None:
+    board = Board(start="off", loss="off", stop="off")
+    board.outputs.seen({FIRST: True, SECOND: True})
+    board.deaf = True
+    board.outputs.begin()
+    board.outputs.seen({FIRST: True, SECOND: True})  # it is asked, and says so
+    board.time.advance(AGAIN)
+    board.deaf = False
+    board.time.advance(AGAIN)
+    assert not board.is_on(FIRST) and not board.is_on(SECOND)
+    assert [deed.result for deed in board.deeds] == ["no-answer nobody"] * 2 + ["OK"] * 2
+    done = len(board.wrote)
+    assert done == 6 and not board.time.getDelayedCalls(), "and no more"
+
+
+def test_who_sets_what_could_not_be_put_where_the_policy_wants_it_has_the_last_word() -> None:
+    board = Board()
+    board.deaf = True
+    board.outputs.begin()
+    board.deaf = False
+    assert board.set(FIRST, True) == "OK"
+    board.time.advance(2 * AGAIN)
+    assert board.is_on(FIRST) and board.is_on(SECOND) is False
+    board.outputs.seen({SECOND: False})
+    assert not board.time.getDelayedCalls()
+
+
+def test_what_there_was_no_time_for_is_tried_again_but_not_behind_a_stop() -> None:
+    wrote = list[tuple[Quantity, bool]]()
+
+    def switch(quantity: Quantity, value: bool) -> Deferred[None]:
+        wrote.append((quantity, value))
+        return Deferred()
+
+    board = Board(switch=switch)
+    board.outputs.seen({FIRST: False, SECOND: True})
+    board.outputs.begin()
+    assert wrote == [(SECOND, False)]
+    board.time.pump([PATIENCE, AGAIN])
+    assert wrote[1:] == [(SECOND, False), (FIRST, False)]
+    board.outputs.rest()
+    board.outputs.stop(0.5)
+    board.time.advance(0.5)
+    board.outputs.rest()
+    assert not board.time.getDelayedCalls()
 
 
 def test_those_that_are_on_are_switched_off_first_and_slow_ones_are_told() -> None:
