@@ -99,7 +99,7 @@ class Output:
 
     def act(self, rule: str, value: bool, why: str) -> None:
         """Switch it, until it is seen where it is to be."""
-        self.log.warn("{name}: {rule}: {why}, switched {to}", name=self.name, rule=rule, why=why, to=word(value))
+        self.log.warn("{name}: {why}, switched {to}", name=self.name, why=why, to=word(value))
         self.later(rule, AGAIN, value, why)
         self.turn(rule, value, why).addErrback(self.note)
 
