@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def until(attempt: Callable[[], T | None], timeout: float = 30) -> T:
+def until(attempt: Callable[[], T | None], timeout: float = 60) -> T:
     """What *attempt* gives, once it gives something; until then it may also fail."""
     deadline = time.monotonic() + timeout
     while True:

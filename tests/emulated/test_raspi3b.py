@@ -122,7 +122,9 @@ def test_a_policy_that_this_kernel_does_not_keep_is_told_and_refused(raspi: Boar
 
 
 def test_a_scan_finds_what_is_fitted(raspi: Board) -> None:
-    found = raspi.run("gateway scan", 300).splitlines()
+    with Wire(raspi.connect("pl011"), "gps"):  # while nothing speaks the port is opened now and then only
+        until(lambda: "running" in state(raspi.ports["tcp"], "roof"), 90)
+        found = raspi.run("gateway scan", 300).splitlines()
     assert "i2c:1 0x70  in use: the kernel's driver for pca9548" in found
     assert any(line.startswith("i2c:2 0x70  a multiplexer?") for line in found)
     places = [line for line in found if re.fullmatch(r"i2c:(1|[3-9]|10) 0x4[89]", line)]
