@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gateway.device import Device
 
 PATIENCE = 3  # measurements in a row that may fail before the device counts as lost
-PHASES = 4  # polls of one period are spread over so many moments of a second, so that those of one share a wakeup
+PHASES = 4  # polls of a second or more come at so many moments of it, quicker ones at one: they share its wakeup
 
 
 class Polls:
@@ -41,7 +41,7 @@ class Polls:
     def schedule(self) -> None:
         """The next poll, on the grid of this device's period and phase."""
         now, period = self.clock.seconds(), self.period
-        phase = crc32(self.of.who.encode()) % PHASES / PHASES
+        phase = crc32(self.of.who.encode()) % PHASES / PHASES if period >= 1 else 0.0
         due = (floor((now + period / 2 - phase) / period) + 1) * period + phase
         self.timer = self.clock.callLater(due - now, self.poll)
 

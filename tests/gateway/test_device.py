@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -172,6 +173,16 @@ def test_identifies_measures_and_polls_on_its_grid() -> None:
     world.works(21)
     world.time.pump([0.25] * 44)
     assert world.value() == 21 and world.hub.seq == 2
+
+
+@pytest.mark.parametrize(("period", "moments"), [(0.1, 1), (1.0, 4), (10.0, 4)])
+def test_polls_of_one_period_share_moments(period: float, moments: int) -> None:
+    seen = set()
+    for number in range(40):
+        world = running(card=replace(running().device.plan.card, name=f"x{number}", period=period))
+        (call,) = world.time.getDelayedCalls()
+        seen.add(round(call.getTime() % period, 6) % period)
+    assert len(seen) == moments
 
 
 def test_absent_at_start_may_come_later() -> None:
