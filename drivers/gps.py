@@ -16,7 +16,11 @@ usual ones are tried in turn, for ten seconds each, while bytes come that make n
 A sentence without checksum is refused; what makers (``$P``), ships (``!AIVDM``) and other instruments aboard say is
 passed over.  The sentences of one instant are an epoch, and give one sample, as soon as all came that came last time;
 what comes later than it did, such as an RMC with each tenth GGA, gives another.  Without GSA a position is one in three
-dimensions while altitudes come, of four satellites at least.  Satellites in view are those of all systems, each once.
+dimensions while altitudes come, of four satellites at least.  Satellites in view are those of all systems, each once;
+of those used the largest count of an epoch is told, for some sentences count one system only.
+
+A sum of eight bits is not much.  On a line that spoiled one of the last sixty epochs' sentences, an epoch is refused
+whose sentences differ about place or fix, and one whose time or place jumps: the next one counts.
 
 UBX needs no setting and may stand beside NMEA on the same line; then the sentences' positions are left out, for they
 say the same with fewer digits.  NAV-PVT tells all but HDOP (DOP) and what is in view (SAT); of old receivers POSLLH,
@@ -39,47 +43,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from math import cos, pi, radians
 from struct import pack
 
-from drivers.api import BadFrame, BadValue, DeviceError, Driver, Quantity, Sample, Serial, Value
+from drivers.api import BadFrame, BadValue, DeviceError, Driver, Sample, Serial
 from drivers.codec import nmea, ubx
+from drivers.codec.epochs import MODE, TIME, Epochs
 from drivers.codec.gsv import InView
 from drivers.codec.sentences import (
     ALTITUDE,
-    ESTIMATED,
     HDOP,
-    HEIGHTS,
     KNOT,
     LATITUDE,
     LONGITUDE,
-    MEASURED,
-    NONE,
     SATELLITES,
     SENTENCES,
     SPEED,
     TRACK,
-    Epoch,
     Said,
 )
 from drivers.emulation import sway
-from drivers.quantities import mode, satellites_in_view, time
+from drivers.quantities import satellites_in_view
 
-TIME, MODE, IN_VIEW = time(), mode(), satellites_in_view()
+IN_VIEW = satellites_in_view()
 QUANTITIES = (TIME, MODE, LATITUDE, LONGITUDE, ALTITUDE, SPEED, TRACK, SATELLITES, IN_VIEW, HDOP)
 SOLVED = (TIME, LATITUDE, LONGITUDE, ALTITUDE, SPEED, TRACK, SATELLITES, IN_VIEW, HDOP)  # as ubx.Solution has them
 SOLUTIONS = ("none", "estimated", "2d", "3d")  # by the dimensions it has
 
-DAY, HOUR = 86_400_000, 3_600_000  # milliseconds
-GSA_LIFE = 10  # samples for which a GSA holds: many receivers send it once a second and ten positions in between
-FEW = (1, 2, 3)  # satellites that give no height; where nobody counts, there are 0
-HABITS = 16  # kinds of epochs to remember; a receiver has two or three
 GSV_REST = 3  # rounds of GSV left out when one is counted: they are most of what a receiver says, and change slowly
 BINARY = ubx.START[:1]
 UBX_LIFE = 10  # epochs of sentences that are left out after one in UBX
 BAUDS = (9600, 38400, 115200, 4800, 57600, 19200)  # the usual ones, most usual first
-BEGAN, ROLLED = date(1980, 1, 6), date(1999, 8, 22)  # week 0 of GPS, and week 1024, which is 0 again
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +87,11 @@ class GPS:
 
     def __init__(self, settings: Settings) -> None:
         self.sentences, self.frames = nmea.Sentences(), ubx.Frames()
-        self.epoch, self.epochs = Epoch(), ubx.Epochs()
+        self.epochs, self.binary_epochs = Epochs(), ubx.Epochs()
         self.sky = InView()
         self.passed = 0  # by the sentences when the sky was last looked at
         self.rest = 0  # GSV still to be left out
         self.ubx_life = 0
-        self.habits: dict[bytes, set[bytes]] = {}  # of what the last epoch was made that began with this sentence
-        self.day: date | None = None  # as last told, carried on by the time of day
-        self.at = 0  # milliseconds into it
-        self.dimensions = self.gsa_life = 0
-        self.height_life = 0  # samples for which an altitude tells that the next position has one, too
-        self.in_view: dict[Quantity, Value] = {}  # counted, and not yet told
 
     def feed(self, data: bytes) -> Iterator[Sample | DeviceError]:
         binary = self.frames.held or BINARY in data
@@ -117,13 +106,14 @@ class GPS:
                 yield piece
             else:
                 self.sentences.noise = 0  # what stands between, such as RTCM, is no sign of a wrong speed
-                for event in self.epochs.take(piece):
+                for event in self.binary_epochs.take(piece):
                     yield self.solve(event) if isinstance(event, ubx.Solution) else event
 
     def listen(self, data: bytes) -> Iterator[Sample | DeviceError]:
         """Take sentences."""
         for body in self.sentences.feed(data):
             if isinstance(body, BadFrame):
+                self.epochs.spoilt()
                 yield body
             elif body[2:6] == b"GSV,":
                 if self.rest:
@@ -133,7 +123,6 @@ class GPS:
             elif (read := SENTENCES.get(body[2:6])) and body[:1] != nmea.PROPRIETARY:
                 try:
                     said = read(body.split(b","))
-                    samples = self.take(body[:5], said)
                 except (ValueError, IndexError):
                     yield BadValue(f"unreadable field in ${body.decode()}")
                 except BadValue as bad:
@@ -141,9 +130,9 @@ class GPS:
                 else:
                     if isinstance(said, Said) and said.fault:
                         yield said.fault
-                    for sample in samples:
-                        if sample and not self.ubx_life:
-                            yield sample
+                    for event in self.epochs.take(body[:5], said):
+                        if event and (isinstance(event, BadValue) or not self.ubx_life):
+                            yield event
                         self.ubx_life = max(self.ubx_life - 1, 0)
 
     def solve(self, found: ubx.Solution) -> Sample | DeviceError:
@@ -167,64 +156,9 @@ class GPS:
             self.sky.lost()
             return BadValue(f"unreadable field in ${body.decode()}")
         if count is not None:
-            self.in_view = {IN_VIEW: count}
+            self.epochs.in_view = {IN_VIEW: count}
             self.rest, self.sky = GSV_REST * self.sky.size - 1, InView()
         return None
-
-    def take(self, name: bytes, said: Said | int) -> tuple[Sample, ...]:
-        """Add what was said, and give the samples of the epochs that this ended and completed."""
-        if isinstance(said, int):
-            self.dimension(said)
-            return ()
-        ended: tuple[Sample, ...] = ()
-        if self.epoch.ends(name, said):
-            ended = () if self.epoch.told else (self.sample(),)
-            if len(self.habits) > HABITS:
-                self.habits.clear()
-            self.habits[self.epoch.first] = self.epoch.names
-            self.epoch, self.in_view = Epoch(in_view=self.in_view), {}
-        if said.moment:
-            self.follow(said.moment.at, said.day)
-        self.epoch.add(name, said)
-        if self.epoch.told or not self.epoch.complete(self.habits.get(self.epoch.first, set())):
-            return ended
-        self.epoch.told = True
-        return (*ended, self.sample())
-
-    def dimension(self, said: int) -> None:
-        """A GSA tells no time, and of several systems each has its own: the best since the last sample holds."""
-        self.dimensions = max(said, self.dimensions) if self.gsa_life == GSA_LIFE else said
-        self.gsa_life = GSA_LIFE
-
-    def follow(self, at: int, day: date | None) -> None:
-        """Keep the date, also over midnight; after a jump nobody said which day it is."""
-        if day is None and self.day is not None:
-            ahead = (at - self.at + HOUR) % DAY - HOUR
-            day = self.day + timedelta((self.at + ahead - at) // DAY) if ahead < HOUR else None
-        self.day, self.at = day, at
-
-    def sample(self) -> Sample:
-        """What the epoch comes to.  Without a valid position it holds nothing that would need one."""
-        epoch, said = self.epoch, dict(self.epoch.values)
-        sample, epoch.in_view = epoch.in_view, {}
-        self.gsa_life, self.height_life = max(self.gsa_life - 1, 0), max(self.height_life - 1, 0)
-        if self.day and epoch.moment and self.day >= (BEGAN if epoch.fix == MEASURED else ROLLED):
-            sample[TIME] = f"{self.day.isoformat()}T{epoch.moment.text}Z"
-        if epoch.fix is None:
-            return sample | said
-        if epoch.fix == NONE or LATITUDE not in said:
-            sample[MODE] = "none"
-            return sample | {SATELLITES: said[SATELLITES]} if SATELLITES in said else sample
-        if ALTITUDE in said:
-            self.height_life = GSA_LIFE
-        high = ALTITUDE in said or (self.height_life > 0 and HEIGHTS.isdisjoint(epoch.parts))
-        dimensions = (
-            self.dimensions if self.gsa_life and self.dimensions else 1 + (high and said.get(SATELLITES) not in FEW)
-        )
-        if dimensions == 1:
-            said.pop(ALTITUDE, None)  # not measured, but held or typed in
-        sample[MODE] = "estimated" if epoch.fix == ESTIMATED else MODE.choices[dimensions]
-        return sample | said
 
 
 class Emulator:

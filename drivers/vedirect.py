@@ -26,6 +26,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from drivers.api import BadFrame, BadValue, DeviceError, Driver, Quantity, Sample, Serial, Value
 from drivers.codec import obis
@@ -49,7 +50,7 @@ from drivers.quantities import (
     voltage,
 )
 
-NUMBER = re.compile(r"-?(0|[1-9]\d{0,11})")
+NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,11})")
 SERIAL = re.compile(r"[A-Z0-9]{5,16}")
 REASON = re.compile(r"0x[0-9A-Fa-f]{1,8}")
 VERSION = re.compile(r"([A-Z]?)0?(\d{1,2})(\d\d)")  # C208: a candidate for 2.08
@@ -123,6 +124,7 @@ REGISTERS: dict[int, tuple[Quantity, int, bool, float]] = {
     **{0x0FFF: (LEVEL, 2, False, 0.01)},
 }
 STATE = 0x0201  # of one byte, as CS
+Reading: TypeAlias = tuple[Quantity, Value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,77 +152,78 @@ def decode(block: Block) -> Iterator[Sample | BadValue]:
     sample: dict[Quantity, Value] = {}
     for label, text in block.items():
         try:
-            sample |= field(label, text)
+            if found := field(label, text):
+                sample[found[0]] = found[1]
         except BadValue as bad:
             yield bad
     if sample:
         yield sample
 
 
-def field(label: str, text: str) -> dict[Quantity, Value]:
+def field(label: str, text: str) -> Reading | None:
     if text in NOTHING or (label, text) == ("TTG", "-1"):
-        return {}
+        return None
     if label in NUMBERS:
         quantity, factor = NUMBERS[label]
         if not NUMBER.fullmatch(text):
             raise BadValue(f"{label} {text!r} is no number")
-        return {quantity: scaled(quantity, int(text), factor)}
+        return quantity, scaled(quantity, int(text), factor)
     if label in FLAGS:
         if text not in ("ON", "OFF"):
             raise BadValue(f"{label} {text!r} is neither ON nor OFF")
-        return {FLAGS[label]: text == "ON"}
+        return FLAGS[label], text == "ON"
     if label in WORDS:
         return said(label, int(text) if NUMBER.fullmatch(text) else -1)
-    return named(label, text) if label in TEXTS else {}
+    return named(label, text) if label in TEXTS else None
 
 
-def named(label: str, text: str) -> dict[Quantity, Value]:
+def named(label: str, text: str) -> Reading:
     """What is neither a number nor a word of a few."""
     quantity, form = TEXTS[label]
     if not (match := form.fullmatch(text)):
         raise BadValue(f"{label} {text!r}")
     if label == "OR":
-        return {quantity: int(text, 16)}
+        return quantity, int(text, 16)
     if label == "FW":
-        return {quantity: f"{match[1]}{match[2]}.{match[3]}"}
+        return quantity, f"{match[1]}{match[2]}.{match[3]}"
     if label == "FWE":
-        return {quantity: f"{match[1]}.{match[2]}" + (f" beta {int(match[3], 16)}" if match[3] != "FF" else "")}
-    return {quantity: text}
+        return quantity, f"{match[1]}.{match[2]}" + (f" beta {int(match[3], 16)}" if match[3] != "FF" else "")
+    return quantity, text
 
 
 def scaled(quantity: Quantity, number: int, factor: float) -> Value:
     return quantity.check(number if quantity.kind == "int" else round(number * factor, 6))
 
 
-def said(label: str, number: int) -> dict[Quantity, Value]:
+def said(label: str, number: int) -> Reading:
     quantity, words = WORDS[label]
     if number not in words:
         raise BadValue(f"{label} {number} is unknown")
-    return {quantity: words[number]}
+    return quantity, words[number]
 
 
 def told(message: Message) -> Iterator[Sample | BadValue]:
     """What a HEX message says of a register: its number, flags (0 where the device knows it) and its value."""
     if message.command in (GET, ASYNC) and len(message.raw) > 3 and not message.raw[2]:
         try:
-            if sample := register(int.from_bytes(message.raw[:2], "little"), message.raw[3:]):
-                yield sample
+            if found := register(int.from_bytes(message.raw[:2], "little"), message.raw[3:]):
+                yield dict([found])
         except BadValue as bad:
             yield bad
 
 
-def register(number: int, raw: bytes) -> dict[Quantity, Value]:
+def register(number: int, raw: bytes) -> Reading | None:
     if number == STATE and len(raw) == 1:
-        return said("CS", raw[0]) if raw[0] != 0xFF else {}
+        return said("CS", raw[0]) if raw[0] != 0xFF else None
     if number not in REGISTERS:
-        return {}
+        return None
     quantity, size, sign, factor = REGISTERS[number]
     value, highest = int.from_bytes(raw, "little"), (1 << 8 * size - sign) - 1
     if len(raw) != size:
         raise BadValue(f"register {number:04x} of {len(raw)} bytes in place of {size}")
     if value == highest:  # not available
-        return {}
-    return {quantity: scaled(quantity, signed(value, 8 * size) if sign else value, factor)}
+        return None
+    return quantity, scaled(quantity, signed(value, 8 * size) if sign else value, factor)
 
 
 class Emulator:

@@ -1,5 +1,4 @@
-"""What each sentence of NMEA 0183 says of a position: its fields, read and checked; and what those of one instant say.
-drivers/gps.py draws them, and makes samples of them.
+"""What each sentence of NMEA 0183 says of a position: its fields, read and checked.  drivers/gps.py draws them.
 
 Standard: NMEA 0183 (IEC 61162-1), as its users describe it: https://gpsd.gitlab.io/gpsd/NMEA.html
 """
@@ -7,7 +6,6 @@ Standard: NMEA 0183 (IEC 61162-1), as its users describe it: https://gpsd.gitlab
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
@@ -130,42 +128,3 @@ SENTENCES: dict[bytes, Callable[[list[bytes]], Said | int]] = {
     b"ZDA,": zda,
     b"GSA,": gsa,
 }
-
-
-@dataclass(slots=True)
-class Epoch:
-    """What was said of one instant so far."""
-
-    names: set[bytes] = field(default_factory=set)  # talker and type
-    parts: set[bytes] = field(default_factory=set)  # type
-    values: dict[Quantity, Value] = field(default_factory=dict)
-    moment: nmea.Moment | None = None
-    fix: int | None = None
-    in_view: dict[Quantity, Value] = field(default_factory=dict)
-    first: bytes = b""  # the name of the sentence that began it
-    told: bool = False  # its sample is out; another follows only if something new comes
-
-    def ends(self, name: bytes, said: Said) -> bool:
-        """Whether *said* is of another instant."""
-        return name in self.names or None not in (said.moment, self.moment) and said.moment != self.moment
-
-    def add(self, name: bytes, said: Said) -> None:
-        if self.told:
-            new = said.values.keys() - self.values.keys()
-            if not said.moment:
-                new &= {SPEED}  # a VTG may well be the next instant's: all else was told
-            less = said.fix is not None and self.fix is not None and said.fix < self.fix
-            doubted = less and any(known[:2] == name[:2] for known in self.names)
-            self.told = not new and not doubted  # what another talker doubts is its own position
-        self.first = self.first or name
-        self.names.add(name)
-        self.parts.add(name[2:])
-        self.values |= said.values
-        self.moment = said.moment or self.moment
-        if said.fix is not None:
-            self.fix = said.fix if self.fix is None else min(said.fix, self.fix)  # one doubt is enough
-
-    def complete(self, usual: set[bytes]) -> bool:
-        """Whether nothing of use is to come, or nothing at all where a receiver says less: *usual* is what it does."""
-        known = b"RMC" in self.parts and not HEIGHTS.isdisjoint(self.parts)
-        return known or (self.fix is not None and usual == self.names)

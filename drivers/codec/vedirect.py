@@ -51,7 +51,7 @@ class Stream:
         self.buffer = bytearray()
         self.began = False
         self.calm = CALM  # blocks since one was spoilt
-        self.kinds: dict[tuple[str, ...], tuple[str, ...] | None] = {}  # labels: what stood behind steady ones last
+        self.kinds: dict[tuple[str, ...], Block] = {}  # labels: the last block that had them
 
     def feed(self, data: bytes) -> Iterator[Block | Message | BadFrame]:
         self.buffer += data
@@ -97,16 +97,21 @@ class Stream:
         said = {match[1]: match[2] for line in lines if (match := LINE.fullmatch(line))}
         if not lines or len(said) != len(lines):
             return self.refuse(f"lines that are none, or twice the same: {block[:64]!r}")
-        labels, steady = tuple(said), tuple(text for label, text in said.items() if label in STEADY)
-        if len(self.kinds) > KINDS:
+        labels = tuple(said)
+        before = self.kinds.get(labels)
+        if before is None and len(self.kinds) >= KINDS:
             self.kinds.clear()
-        known = labels in self.kinds and self.kinds[labels] in (steady, None)
         self.calm += 1
-        if known or self.calm > CALM:
-            self.kinds[labels] = steady
+        if self.calm > CALM or (before is not None and like(said, before)):
+            self.kinds[labels] = said
             return said
-        self.kinds[labels] = None
+        self.kinds[labels] = {}
         return BadFrame(f"a block unlike the one before, on a line that spoils some: {block[:64]!r}")
+
+
+def like(block: Block, before: Block) -> bool:
+    """Whether the same stands behind steady labels; after a block that was refused for it, anything may."""
+    return not before or all(text == before[label] for label, text in block.items() if label in STEADY)
 
 
 def extent(buffer: bytearray, at: int) -> int:

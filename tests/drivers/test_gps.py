@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from drivers.api import BadFrame, BadValue, DeviceError, Quantity, Sample, Value
 from drivers.codec import ubx
+from drivers.codec.epochs import MODE, TIME
 from drivers.codec.sentences import ALTITUDE, HDOP, LATITUDE, LONGITUDE, SATELLITES, SPEED, TRACK
-from drivers.gps import GPS, IN_VIEW, MODE, TIME, BinaryEmulator, Emulator, Settings, sentence
+from drivers.gps import GPS, IN_VIEW, BinaryEmulator, Emulator, Settings, sentence
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "gps"
 RMC = b"$GPRMC,123519,A,4807.038,N,01131.000,E,022.4,084.4,230394,003.1,W*6A\r\n"
@@ -89,6 +90,68 @@ def test_no_flipped_bit_makes_a_new_reading() -> None:
 def test_torn_sentence_does_not_cost_the_next() -> None:
     bad, *good = fed(RMC + b"$GPGGA,1234" + GGA)
     assert isinstance(bad, BadFrame) and good == [FIX]
+
+
+# A line that spoils sentences
+
+SPOILT = b"$GPGSV,1,1,00*00\r\n"
+
+
+def epoch(clock: str, north: str = "4807.038", status: str = "A") -> bytes:
+    return sentence(rmc(clock, status=status).replace("4807.038", north)) + sentence(gga(clock))
+
+
+def doubted(*epochs: bytes, before: bytes = epoch("120000")) -> list[str]:
+    """What becomes of *epochs* behind a spoilt sentence: times, or errors."""
+    assert [sample[TIME] for sample in fed(before + b"".join(epochs)) if isinstance(sample, dict)]  # else all count
+    return [event[TIME][11:19] if isinstance(event, dict) else str(event) for event in fed(before + SPOILT, *epochs)][
+        2:
+    ]
+
+
+def test_in_doubt_sentences_of_one_instant_must_agree() -> None:
+    apart = epoch("120001", north="4807.048")
+    assert len(fed(epoch("120000") + apart + epoch("120002"))) == 3
+    bad, good = doubted(apart, epoch("120002"))
+    assert bad == "sentences of one instant differ about latitude, on a line that spoils some" and good == "12:00:02"
+    bad, good = doubted(epoch("120001", status="V"), epoch("120002"))
+    assert bad == "sentences of one instant differ about mode, on a line that spoils some" and good == "12:00:02"
+
+
+def test_in_doubt_a_speed_that_two_sentences_differ_about_costs_itself_only() -> None:
+    other = sentence("GPVTG,84.4,T,,M,12.0,N,,K")
+    events = fed(SPOILT + sentence(rmc("120000")) + other + sentence(rmc("120001")))
+    assert [type(event) for event in events[:2]] == [BadFrame, BadValue]
+    assert isinstance(events[2], dict) and {LATITUDE, TRACK} < events[2].keys() and SPEED not in events[2]
+
+
+def test_in_doubt_what_jumps_counts_from_the_next_on() -> None:
+    jump = b"".join(sentence(body.replace("4807.038", "4808.038")) for body in (rmc("120001"), gga("120001")))
+    for far in (jump, epoch("120101"), epoch("115901")):
+        bad, good = doubted(far, epoch("120002"))
+        assert bad.endswith("is a jump, on a line that spoils sentences") and good == "12:00:02"
+    assert doubted(epoch("130001"), epoch("130002"))[1:] == ["13:00:02"]  # it has come to stay
+    assert doubted(*(epoch(f"12{minute:02d}00") for minute in (1, 2, 3, 4)))[1::2] == ["12:02:00", "12:04:00"]
+    assert doubted(*(epoch(f"1200{second:02d}") for second in range(1, 60)))[-1] == "12:00:59"
+
+
+def test_in_doubt_a_date_that_jumps_is_not_carried_on() -> None:
+    late = sentence(rmc("120001").replace("201126", "201136")) + sentence(gga("120001"))
+    said = fed(epoch("120000") + SPOILT + late + sentence(gga("120002")) + sentence(gga("120003")) + epoch("120004"))
+    days = [str(event[TIME])[:10] for event in said if isinstance(event, dict) and TIME in event]
+    assert len(days) >= 3 and set(days) == {"2026-11-20"}
+
+
+def test_a_line_is_good_again_after_a_minute() -> None:
+    still = b"".join(epoch(f"12{minute:02d}{second:02d}") for minute in range(2) for second in range(60))
+    assert sum(isinstance(event, dict) for event in fed(SPOILT + still + epoch("150000"))) == 121
+
+
+def test_how_many_dimensions_is_not_guessed_where_the_sentence_that_tells_was_refused() -> None:
+    spoilt = sentence(gga("120000")).replace(b"545.4", b"545.5")
+    assert samples(rmc("120000"), rmc("120001"))[0]["mode"] == "2d"
+    refused, sample = fed(spoilt + sentence(rmc("120000")) + sentence(rmc("120001")))[:2]
+    assert isinstance(refused, BadFrame) and isinstance(sample, dict) and LATITUDE in sample and MODE not in sample
 
 
 # What no fix looks like
@@ -613,3 +676,15 @@ def test_emulator_walks_on() -> None:
     a, b = good[0], good[10]  # it moves where it says, as fast as it says
     metres = (b[LONGITUDE] - a[LONGITUDE]) * 111_120 * 0.6228
     assert metres == pytest.approx(10 * a[SPEED], rel=0.02) and 89 < a[TRACK] < 92
+
+
+GNS = "GNGNS,120000,4807.038,N,01131.000,E,AA,08,0.9,545.4,46.9,,"
+
+
+def test_satellites_of_one_system_are_not_those_of_all() -> None:
+    """A Sirfstar V tells GGA of each system, a Furuno GNS of all and GGA of one."""
+    for bodies in (
+        (gga("120000"), gga("120000").replace("GPGGA", "GLGGA").replace(",08,", ",02,"), rmc("120000")),
+        (GNS, rmc("120000"), gga("120000").replace(",08,", ",00,")),
+    ):
+        assert samples(*bodies, rmc("120001"))[0]["satellites"] == 8

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from drivers.api import DeviceError
+from drivers.codec.epochs import MODE, TIME
 from drivers.codec.sentences import LATITUDE, LONGITUDE
-from drivers.gps import GPS, MODE, TIME, BinaryEmulator, Emulator, Settings
+from drivers.gps import GPS, BinaryEmulator, Emulator, Settings
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "gps"
 CAPTURES = ("neo-m8n.log", "mt3339.log", "nmea-fuzzy-cases.log")
