@@ -32,7 +32,7 @@ from typing import Literal
 
 from drivers.api import I2C, BadFrame, BadValue, Driver, Quantity, Sample, Sleep, Talk, Transfer
 from drivers.codec.bits import unpack
-from drivers.emulation import sway
+from drivers.emulation import Ages, sway
 from drivers.quantities import instance, voltage
 
 Input = Literal["0", "1", "2", "3", "0-1", "0-3", "1-3", "2-3"]
@@ -96,11 +96,11 @@ def decode(answer: bytes, full_scale: float) -> float:
     return result * full_scale / 32768
 
 
-class Emulator:
+class Emulator(Ages):
     """Four potentiometers between ground and 3.3 V."""
 
     def __init__(self, bits: int) -> None:
-        self.bits, self.age, self.pointer = bits, 0.0, CONVERSION
+        self.bits, self.pointer = bits, CONVERSION
         self.configuration, self.result = 0x8583, 0
 
     def volts(self, at: int) -> float:
@@ -122,10 +122,6 @@ class Emulator:
         steps = round(volts / SCALES[min(self.configuration >> 9 & 7, 5)] * 2 ** (self.bits - 1))
         most = 2 ** (self.bits - 1)
         self.result = min(max(steps, -most), most - 1) << 16 - self.bits
-
-    def tick(self, seconds: float) -> bytes:
-        self.age += seconds
-        return b""
 
 
 def row(name: str, bits: int, rate: int) -> Driver[Settings]:

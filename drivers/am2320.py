@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from drivers.api import I2C, BadFrame, Driver, NoAnswer, Sample, Sleep, Talk, Transfer
 from drivers.codec.crc import crc16_modbus
-from drivers.emulation import sway
+from drivers.emulation import Ages, sway
 from drivers.quantities import humidity, temperature
 
 TEMPERATURE = temperature(-40, 80, digits=1)
@@ -72,11 +72,11 @@ def decode(data: bytes) -> Sample:
     return {TEMPERATURE: TEMPERATURE.check(celsius / 10), HUMIDITY: HUMIDITY.check(percent / 10)}
 
 
-class Emulator:
+class Emulator(Ages):
     """A sensor in a cellar, always awake."""
 
     def __init__(self) -> None:
-        self.age, self.answer = 0.0, b""
+        self.answer = b""
 
     def transfer(self, write: bytes, read: int) -> bytes:
         if write == READ:
@@ -84,10 +84,6 @@ class Emulator:
             body = b"\x03\x04" + percent.to_bytes(2) + celsius.to_bytes(2)
             self.answer = body + crc16_modbus(body).to_bytes(2, "little")
         return self.answer[:read]
-
-    def tick(self, seconds: float) -> bytes:
-        self.age += seconds
-        return b""
 
 
 DRIVER = Driver(

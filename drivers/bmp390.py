@@ -22,7 +22,7 @@ from typing import Literal
 
 from drivers.api import I2C, BadFrame, BadValue, Driver, Sample, Sleep, Talk, Transfer, WrongDevice
 from drivers.codec.bits import unpack
-from drivers.emulation import sway
+from drivers.emulation import Ages, sway
 from drivers.quantities import pressure, temperature
 
 TEMPERATURE = temperature(-40, 85, digits=2)
@@ -118,7 +118,7 @@ def pascal(adc: int, t: float, p: tuple[float, ...]) -> float:
     return offset + adc * slope + adc**2 * (p9 + p10 * t) + adc**3 * p11
 
 
-class Emulator:
+class Emulator(Ages):
     """A sensor in a room."""
 
     def __init__(self, chip: str) -> None:
@@ -126,7 +126,7 @@ class Emulator:
         self.registers[ID] = CHIPS[chip]
         trim = COEFFICIENTS.pack(27_660, 18_984, -10, 500, -2600, 35, 0, 25_000, 31_000, -7, -8, 9000, 26, -60)
         self.registers[TRIM : TRIM + len(trim)] = trim
-        self.age, self.pointer = 0.0, 0
+        self.pointer = 0
 
     def transfer(self, write: bytes, read: int) -> bytes:
         if write:
@@ -138,10 +138,6 @@ class Emulator:
                 data = DATA.pack(0, READY, p.to_bytes(3, "little"), t.to_bytes(3, "little"))
                 self.registers[ERRORS : ERRORS + len(data)] = data
         return bytes(self.registers[self.pointer : self.pointer + read])
-
-    def tick(self, seconds: float) -> bytes:
-        self.age += seconds
-        return b""
 
 
 def row(chip: str) -> Driver[Settings]:

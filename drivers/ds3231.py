@@ -32,7 +32,7 @@ from functools import partial
 
 from drivers.api import I2C, BadFrame, BadValue, Driver, Quantity, Sample, Talk, Transfer, Value
 from drivers.codec.bits import signed, unpack
-from drivers.emulation import sway
+from drivers.emulation import Ages, sway
 from drivers.quantities import stopped, temperature, time
 
 TEMPERATURE, STOPPED, TIME = temperature(-40, 85, digits=2), stopped(), time()
@@ -151,11 +151,11 @@ def packed(text: str) -> bytes:
     return bytes.fromhex(when.strftime("%S%M%H0%u%d%m%y"))
 
 
-class Emulator:
+class Emulator(Ages):
     """A clock that goes on from noon of a day."""
 
     def __init__(self, chip: Chip) -> None:
-        self.chip, self.age, self.pointer = chip, 0.0, 0
+        self.chip, self.pointer = chip, 0
         self.set = datetime(2026, 11, 20, 12, tzinfo=UTC)
         self.registers = bytearray(64)
 
@@ -172,10 +172,6 @@ class Emulator:
             quarters = round(sway(self.age, 22, 2) * 4)
             self.registers[CELSIUS : CELSIUS + 2] = (quarters << 6).to_bytes(2, "big")
         return bytes(self.registers[self.pointer : self.pointer + read])
-
-    def tick(self, seconds: float) -> bytes:
-        self.age += seconds
-        return b""
 
 
 def row(name: str, chip: Chip) -> Driver[Settings]:

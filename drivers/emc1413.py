@@ -25,7 +25,7 @@ from typing import Literal
 
 from drivers.api import I2C, BadFrame, BadValue, Driver, Quantity, Sample, Sleep, Talk, Transfer, WrongDevice
 from drivers.codec.bits import unpack
-from drivers.emulation import sway
+from drivers.emulation import Ages, sway
 from drivers.quantities import instance, temperature
 
 OWN = temperature(-64, 128, digits=3)
@@ -92,13 +92,13 @@ def decode(eighths: int, wide: bool) -> float:
     return eighths / 8 - (64 if wide else 0)
 
 
-class Emulator:
+class Emulator(Ages):
     """A chip in a computer: itself, and what it watches."""
 
     def __init__(self, product: int) -> None:
         self.registers = bytearray(256)
         self.registers[PRODUCT], self.registers[MAKER] = product, SMSC
-        self.age, self.pointer = 0.0, 0
+        self.pointer = 0
 
     def transfer(self, write: bytes, read: int) -> bytes:
         self.pointer = write[0] if write else self.pointer
@@ -109,10 +109,6 @@ class Emulator:
             eighths = round(8 * (sway(self.age, 35 + 6 * at, 3 + at) + offset))
             self.registers[high], self.registers[low] = eighths >> 3, (eighths & 7) << 5
         return bytes(self.registers[self.pointer : self.pointer + 1]) * read
-
-    def tick(self, seconds: float) -> bytes:
-        self.age += seconds
-        return b""
 
 
 def row(product: int, most: int) -> Driver[Settings]:

@@ -8,3 +8,13 @@ from math import pi, sin
 def sway(seconds: float, centre: float, reach: float, period: float = 600.0) -> float:
     """A value that begins at *centre* and goes *reach* up and down once in *period* seconds."""
     return centre + reach * sin(2 * pi * seconds / period)
+
+
+class Ages:
+    """An emulator for which time only goes by: what it says follows from its *age*, in seconds, when it is asked."""
+
+    age = 0.0
+
+    def tick(self, seconds: float) -> bytes:
+        self.age += seconds
+        return b""

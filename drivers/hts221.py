@@ -24,7 +24,7 @@ from struct import Struct
 
 from drivers.api import I2C, BadFrame, Driver, Sample, Sleep, Talk, Transfer, WrongDevice
 from drivers.codec.bits import unpack
-from drivers.emulation import sway
+from drivers.emulation import Ages, sway
 from drivers.quantities import humidity, temperature
 
 TEMPERATURE = temperature(-40, 120, digits=2)
@@ -94,11 +94,10 @@ def calibration(raw: bytes) -> tuple[Line, Line]:
     return Line((damp0, damp1), (h0 / 2, h1 / 2)), Line((warm0, warm1), (t0 / 8, t1 / 8))
 
 
-class Emulator:
+class Emulator(Ages):
     """A sensor in a room, above the processor of a small board."""
 
     def __init__(self) -> None:
-        self.age = 0.0
         self.fresh = 0
         self.memory = bytearray(64)
         self.memory[WHO[0]] = HTS221_ID
@@ -115,10 +114,6 @@ class Emulator:
             if at == STATUS[0] & 0x3F:
                 self.memory[at] = 0
             return answer
-        return b""
-
-    def tick(self, seconds: float) -> bytes:
-        self.age += seconds
         return b""
 
 

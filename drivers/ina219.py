@@ -35,7 +35,7 @@ from typing import Literal
 
 from drivers.api import I2C, BadFrame, BadValue, Driver, Quantity, Sample, Sleep, Talk, Transfer, WrongDevice
 from drivers.codec.bits import unpack
-from drivers.emulation import sway
+from drivers.emulation import Ages, sway
 from drivers.quantities import current, power, voltage
 
 CURRENT, POWER = current(-1000, 1000, digits=4), power(-40_000, 40_000, digits=3)
@@ -140,11 +140,11 @@ def decode(chip: Chip, shunt: int, bus: int, ohms: float) -> Sample:
     return {chip.voltage: volts, CURRENT: CURRENT.check(amperes), POWER: POWER.check(volts * amperes)}
 
 
-class Emulator:
+class Emulator(Ages):
     """A battery at a load that comes and goes."""
 
     def __init__(self, chip: Chip) -> None:
-        self.chip, self.age, self.pointer = chip, 0.0, 0
+        self.chip, self.pointer = chip, 0
         self.registers: dict[int, int] = {}
         self.set(CONFIGURATION, RESET)
 
@@ -164,10 +164,6 @@ class Emulator:
             self.registers[SHUNT] = round(sway(self.age, 0.04, 0.03) / self.chip.shunt)
             ready, bit = self.chip.ready
             self.registers[ready] = self.registers.get(ready, 0) | bit
-
-    def tick(self, seconds: float) -> bytes:
-        self.age += seconds
-        return b""
 
 
 def row(name: str, chip: Chip) -> Driver[Settings]:

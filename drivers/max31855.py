@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from drivers.api import SPI, BadFrame, BadValue, Driver, NoAnswer, Sample, Talk, Transfer
-from drivers.emulation import sway
+from drivers.emulation import Ages, sway
 from drivers.quantities import instance, temperature
 
 TEMPERATURE = temperature(-270, 1800, digits=2)
@@ -65,20 +65,13 @@ def signed(value: int, bits: int) -> int:
     return value - (1 << bits) if value >> bits - 1 else value
 
 
-class Emulator:
+class Emulator(Ages):
     """A kiln that is being fired, the chip beside it."""
-
-    def __init__(self) -> None:
-        self.age = 0.0
 
     def transfer(self, write: bytes, read: int) -> bytes:
         hot = int(sway(self.age, 800, 200) * 4) & 0x3FFF
         cold = int(sway(self.age, 30, 3) * 16) & 0xFFF
         return (hot << 18 | cold << 4).to_bytes(4, "big").ljust(read, b"\x00")[:read]
-
-    def tick(self, seconds: float) -> bytes:
-        self.age += seconds
-        return b""
 
 
 DRIVER = Driver(

@@ -27,7 +27,7 @@ from math import isfinite, sqrt
 from typing import Literal
 
 from drivers.api import SPI, BadFrame, BadValue, Driver, NoAnswer, Quantity, Sample, Sleep, Talk, Transfer
-from drivers.emulation import sway
+from drivers.emulation import Ages, sway
 from drivers.quantities import temperature
 
 TEMPERATURE: Quantity = temperature(-200, 850, digits=2)
@@ -114,11 +114,10 @@ def celsius(ratio: float) -> float:
     return found
 
 
-class Emulator:
+class Emulator(Ages):
     """A Pt100 in a boiler, on a board with 430 ohms."""
 
     def __init__(self) -> None:
-        self.age = 0.0
         self.registers = bytearray(8)
         self.registers[3:5] = b"\xff\xff"  # upper threshold
 
@@ -130,10 +129,6 @@ class Emulator:
                 self.registers[1:3] = (code << 1).to_bytes(2)
             return bytes(read)
         return (b"\x00" + bytes(self.registers[write[0] :])).ljust(read, b"\x00")[:read]
-
-    def tick(self, seconds: float) -> bytes:
-        self.age += seconds
-        return b""
 
 
 DRIVER = Driver(

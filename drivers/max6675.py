@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from drivers.api import SPI, BadFrame, BadValue, Driver, NoAnswer, Sample, Talk, Transfer
-from drivers.emulation import sway
+from drivers.emulation import Ages, sway
 from drivers.quantities import temperature
 
 TEMPERATURE = temperature(0, 1024, digits=2)
@@ -51,18 +51,11 @@ def decode(answer: bytes) -> Sample:
     return {TEMPERATURE: TEMPERATURE.check((word >> 3) / 4)}
 
 
-class Emulator:
+class Emulator(Ages):
     """An oven."""
-
-    def __init__(self) -> None:
-        self.age = 0.0
 
     def transfer(self, write: bytes, read: int) -> bytes:
         return (round(sway(self.age, 200, 40) * 4) << 3).to_bytes(2).ljust(read, b"\x00")[:read]
-
-    def tick(self, seconds: float) -> bytes:
-        self.age += seconds
-        return b""
 
 
 DRIVER = Driver(

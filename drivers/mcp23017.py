@@ -30,6 +30,7 @@ from typing import Literal
 
 from drivers.api import I2C, BadFrame, BadValue, Driver, Quantity, Sample, Talk, Transfer, Value
 from drivers.codec.bits import unpack
+from drivers.emulation import Ages
 from drivers.quantities import instance, state
 
 Line = Literal["a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7"]
@@ -124,12 +125,12 @@ class Lines(Inputs):
         return {quantity: (yield from self.measure())[quantity]}
 
 
-class Emulator:
+class Emulator(Ages):
     """A chip with nothing but switches at its lines, which somebody plays with."""
 
     def __init__(self) -> None:
         self.registers = bytearray(b"\xff\xff" + bytes(20))
-        self.age, self.pointer = 0.0, 0
+        self.pointer = 0
 
     def transfer(self, write: bytes, read: int) -> bytes:
         if write:
@@ -139,10 +140,6 @@ class Emulator:
         inputs, latches = (int.from_bytes(self.registers[at : at + 2], "little") for at in (IODIR, OLAT))
         self.registers[0x12:0x14] = (switches & inputs | latches & ~inputs).to_bytes(3, "little")[:2]
         return bytes(self.registers[self.pointer : self.pointer + read])
-
-    def tick(self, seconds: float) -> bytes:
-        self.age += seconds
-        return b""
 
 
 def chosen(settings: Settings) -> tuple[Quantity, ...]:

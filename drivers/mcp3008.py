@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from drivers.api import SPI, BadFrame, Driver, NoAnswer, Quantity, Sample, Talk, Transfer
-from drivers.emulation import sway
+from drivers.emulation import Ages, sway
 from drivers.quantities import instance, voltage
 
 INPUTS = range(8)
@@ -69,11 +69,8 @@ def decode(answer: bytes) -> int:
     return (answer[1] & 0x03) << 8 | answer[2]
 
 
-class Emulator:
+class Emulator(Ages):
     """Eight potentiometers, each turned a little further than the one before."""
-
-    def __init__(self) -> None:
-        self.age = 0.0
 
     def transfer(self, write: bytes, read: int) -> bytes:
         if len(write) < 2 or write[0] & 1 == 0 or not write[1] & SINGLE:
@@ -81,10 +78,6 @@ class Emulator:
         at = write[1] >> 4 & 7
         share = sway(self.age, (at + 1) / 9, 0.05)
         return (0xFFF800 | int(share * 1023)).to_bytes(3, "big")[:read]
-
-    def tick(self, seconds: float) -> bytes:
-        self.age += seconds
-        return b""
 
 
 DRIVER = Driver(

@@ -31,7 +31,7 @@ from typing import Literal
 
 from drivers.api import I2C, BadFrame, BadValue, Driver, Sample, Sleep, Talk, Transfer, WrongDevice
 from drivers.codec.bits import unpack
-from drivers.emulation import sway
+from drivers.emulation import Ages, sway
 from drivers.quantities import acceleration, instance, rotation, temperature
 
 AXES = "x", "y", "z"
@@ -114,11 +114,11 @@ def inside(name: str, number: int) -> int:
     return number
 
 
-class Emulator:
+class Emulator(Ages):
     """A sensor on a table that is leant on, asleep until it is woken."""
 
     def __init__(self, who: int = 0x68) -> None:
-        self.who, self.age, self.pointer = who, 0.0, 0
+        self.who, self.pointer = who, 0
         self.registers = bytearray(128)
         self.set(POWER, RESET)
 
@@ -139,10 +139,6 @@ class Emulator:
             numbers = (round(lean * per_g), round(-lean / 2 * per_g), round(0.98 * per_g), -4200, *turns)
             self.registers[STATUS : STATUS + DATA.size] = DATA.pack(NEW, *numbers)
         return bytes(self.registers[self.pointer : self.pointer + read])
-
-    def tick(self, seconds: float) -> bytes:
-        self.age += seconds
-        return b""
 
 
 DRIVER = Driver(

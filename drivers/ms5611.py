@@ -27,7 +27,7 @@ from struct import Struct
 
 from drivers.api import I2C, BadFrame, Driver, Sample, Sleep, Talk, Transfer
 from drivers.codec.bits import unpack
-from drivers.emulation import sway
+from drivers.emulation import Ages, sway
 from drivers.quantities import pressure, temperature
 
 TEMPERATURE = temperature(-40, 85, digits=2)
@@ -115,7 +115,7 @@ def compensated(d1: int, d2: int, trim: tuple[int, ...], shifts: tuple[int, ...]
     return warm / 100, (d1 * sens / (1 << 21) - off) / (1 << 15) / 100
 
 
-class Emulator:
+class Emulator(Ages):
     """A sensor in a room."""
 
     def __init__(self, chip: str) -> None:
@@ -125,7 +125,7 @@ class Emulator:
         words[7] |= crc4(words)
         self.memory = dict(zip(PROM, words, strict=True))
         self.bases = (9_085_466, 8_569_150) if chip == "MS5611" else (6_465_444, 8_077_636)
-        self.age, self.raw, self.answer = 0.0, 0, b""
+        self.raw, self.answer = 0, b""
 
     def transfer(self, write: bytes, read: int) -> bytes:
         if write in (CONVERT_PRESSURE, CONVERT_TEMPERATURE):
@@ -136,10 +136,6 @@ class Emulator:
         elif write and write[0] in self.memory:
             self.answer = WORD.pack(self.memory[write[0]])
         return self.answer[:read]
-
-    def tick(self, seconds: float) -> bytes:
-        self.age += seconds
-        return b""
 
 
 def row(chip: str) -> Driver[Settings]:

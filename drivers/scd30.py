@@ -25,7 +25,7 @@ import struct
 from dataclasses import dataclass
 
 from drivers.api import I2C, BadFrame, Driver, Sample, Sleep, Talk, Transfer
-from drivers.codec.sensirion import seal, words
+from drivers.codec.sensirion import asked, seal, words
 from drivers.emulation import sway
 from drivers.quantities import co2, humidity, temperature
 
@@ -60,21 +60,16 @@ class SCD30:
         self.settings = settings
         self.runs = False
 
-    def ask(self, command: bytes, count: int) -> Talk[list[int]]:
-        yield Transfer(command)
-        yield Sleep(SHORT)
-        return words((yield Transfer(read=3 * count)), count)
-
     def start(self) -> Talk[str]:
         self.runs = False
-        yield from self.ask(FIRMWARE, 1)
-        if (yield from self.ask(INTERVAL, 1)) != [EVERY]:  # it remembers without power, and wears out by writing
+        yield from asked(FIRMWARE, SHORT, 1)
+        if (yield from asked(INTERVAL, SHORT, 1)) != [EVERY]:  # it remembers without power, and wears out by writing
             yield Transfer(INTERVAL + seal(EVERY))
             yield Sleep(SHORT)
-            if (found := (yield from self.ask(INTERVAL, 1))) != [EVERY]:
+            if (found := (yield from asked(INTERVAL, SHORT, 1))) != [EVERY]:
                 raise BadFrame(f"told to measure every {EVERY} s, it says {found[0]}")
         for command, value in ((ALTITUDE, self.settings.altitude), (CALIBRATION, self.settings.self_calibration)):
-            if value is not None and (yield from self.ask(command, 1)) != [int(value)]:
+            if value is not None and (yield from asked(command, SHORT, 1)) != [int(value)]:
                 yield Transfer(command + seal(int(value)))
                 yield Sleep(SHORT)
         yield Transfer(BEGIN + seal(0))
@@ -85,13 +80,13 @@ class SCD30:
         if not self.runs:
             yield from self.start()
         for _ in range(LOOKS):
-            if (yield from self.ask(READY, 1)) == [1]:
+            if (yield from asked(READY, SHORT, 1)) == [1]:
                 break
             yield Sleep(PAUSE)
         else:
             self.runs = False  # the next measurement starts it again
             raise BadFrame(f"nothing was measured in {LOOKS * PAUSE:g} s: perhaps it lost power")
-        return decode((yield from self.ask(READ, 6)))
+        return decode((yield from asked(READ, SHORT, 6)))
 
 
 def decode(data: list[int]) -> Sample:

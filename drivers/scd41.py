@@ -27,7 +27,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from drivers.api import I2C, BadFrame, Driver, Sample, Sleep, Talk, Transfer
-from drivers.codec.sensirion import seal, words
+from drivers.codec.sensirion import asked, seal, serial_number
 from drivers.emulation import sway
 from drivers.quantities import co2, humidity, temperature
 
@@ -38,10 +38,7 @@ HUMIDITY = humidity(0, 100, digits=1)
 STOP, SERIAL, ALTITUDE, CALIBRATION = b"\x3f\x86", b"\x36\x82", b"\x24\x27", b"\x24\x16"
 BEGIN, READY, READ = b"\x21\xb1", b"\xe4\xb8", b"\xec\x05"
 STOPPING, SHORT = 0.5, 0.001  # seconds
-LOOKS, PAUSE = (
-    7,
-    1.0,
-)  # so often it is asked whether it is ready, and seconds between: more than the 5 s of one measurement
+LOOKS, PAUSE = 7, 1.0  # so often it is asked whether it is ready, and seconds between: longer than one measurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,37 +64,31 @@ class SCD4x:
         self.runs = False
         yield Transfer(STOP)
         yield Sleep(STOPPING)
-        yield Transfer(SERIAL)
-        yield Sleep(SHORT)
-        number = words((yield Transfer(read=9)), 3)
+        number = yield from serial_number(SERIAL, 3)
         for command, value in ((ALTITUDE, self.settings.altitude), (CALIBRATION, self.settings.self_calibration)):
             if value is not None:
                 yield Transfer(command + seal(int(value)))
                 yield Sleep(SHORT)
         yield Transfer(BEGIN)
         self.runs = True
-        return "".join(f"{word:04x}" for word in number)
+        return number
 
     def measure(self) -> Talk[Sample]:
         if not self.runs:
             yield from self.start()
         for _ in range(LOOKS):
-            yield Transfer(READY)
-            yield Sleep(SHORT)
-            if words((yield Transfer(read=3)), 1)[0] & 0x7FF:
+            if (yield from asked(READY, SHORT, 1))[0] & 0x7FF:
                 break
             yield Sleep(PAUSE)
         else:
             self.runs = False  # the next measurement starts it again
             raise BadFrame(f"nothing was measured in {LOOKS * PAUSE:g} s: perhaps it lost power")
-        yield Transfer(READ)
-        yield Sleep(SHORT)
-        return decode((yield Transfer(read=9)))
+        return decode((yield from asked(READ, SHORT, 3)))
 
 
-def decode(answer: bytes) -> Sample:
-    """Turn one answer into a sample."""
-    ppm, t, rh = words(answer, 3)
+def decode(data: list[int]) -> Sample:
+    """Turn three words into a sample."""
+    ppm, t, rh = data
     return {
         CO2: CO2.check(ppm),
         TEMPERATURE: TEMPERATURE.check(-45 + 175 * t / 65535),

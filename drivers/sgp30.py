@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from drivers.api import I2C, Driver, Sample, Sleep, Talk, Transfer
-from drivers.codec.sensirion import seal, words
+from drivers.codec.sensirion import asked, seal, serial_number
 from drivers.emulation import sway
 from drivers.quantities import co2_equivalent, tvoc
 
@@ -43,27 +43,20 @@ class SGP30:
         self.began = False
 
     def start(self) -> Talk[str]:
-        yield Transfer(SERIAL)
-        yield Sleep(0.001)
-        number = words((yield Transfer(read=9)), 3)
+        number = yield from serial_number(SERIAL, 3)
         yield Transfer(BEGIN)
         yield Sleep(BEGINNING)
         for _ in range(WARM_UP):
-            if (yield from self.ask()) != SAID_MEANWHILE:
+            if (yield from asked(MEASURE, DURATION, 2)) != SAID_MEANWHILE:
                 break
             yield Sleep(1.0)
         self.began = True
-        return "".join(f"{word:04x}" for word in number)
-
-    def ask(self) -> Talk[list[int]]:
-        yield Transfer(MEASURE)
-        yield Sleep(DURATION)
-        return words((yield Transfer(read=6)), 2)
+        return number
 
     def measure(self) -> Talk[Sample]:
         if not self.began:
             yield from self.start()
-        co2, compounds = yield from self.ask()
+        co2, compounds = yield from asked(MEASURE, DURATION, 2)
         return {CO2_EQUIVALENT: CO2_EQUIVALENT.check(co2), TVOC: TVOC.check(compounds)}
 
 

@@ -18,8 +18,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from drivers.api import I2C, BadFrame, Driver, Sample, Sleep, Talk, Transfer
-from drivers.codec.sensirion import seal, words
+from drivers.api import I2C, BadFrame, Driver, Sample, Talk
+from drivers.codec.sensirion import asked, seal, serial_number
 from drivers.emulation import sway
 from drivers.quantities import voc_raw
 
@@ -42,20 +42,13 @@ class SGP40:
         pass
 
     def start(self) -> Talk[str]:
-        yield Transfer(SERIAL)
-        yield Sleep(0.001)
-        return "".join(f"{word:04x}" for word in words((yield Transfer(read=9)), 3))
+        return (yield from serial_number(SERIAL, 3))
 
     def measure(self) -> Talk[Sample]:
-        first, second = (yield from self.ticks()), (yield from self.ticks())
+        (first,), (second,) = (yield from asked(MEASURE, DURATION, 1)), (yield from asked(MEASURE, DURATION, 1))
         if abs(first - second) > AGREE:
             raise BadFrame(f"two measurements differ: {first} and {second} ticks")
         return {VOC_RAW: VOC_RAW.check(second)}
-
-    def ticks(self) -> Talk[int]:
-        yield Transfer(MEASURE)
-        yield Sleep(DURATION)
-        return words((yield Transfer(read=3)), 1)[0]
 
 
 class Emulator:

@@ -18,8 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from drivers.api import I2C, Driver, Sample, Sleep, Talk, Transfer
-from drivers.codec.sensirion import seal, words
+from drivers.api import I2C, Driver, Sample, Talk
+from drivers.codec.sensirion import asked, seal, serial_number
 from drivers.emulation import sway
 from drivers.quantities import humidity, temperature
 
@@ -44,15 +44,10 @@ class SHT31:
         self.command, self.duration = MEASURE[settings.repeatability]
 
     def start(self) -> Talk[str]:
-        yield Transfer(READ_SERIAL)
-        yield Sleep(0.001)
-        high, low = words((yield Transfer(read=6)), 2)
-        return f"{high << 16 | low:08x}"
+        return (yield from serial_number(READ_SERIAL, 2))
 
     def measure(self) -> Talk[Sample]:
-        yield Transfer(self.command)
-        yield Sleep(self.duration)
-        t, rh = words((yield Transfer(read=6)), 2)
+        t, rh = yield from asked(self.command, self.duration, 2)
         return {
             TEMPERATURE: TEMPERATURE.check(-45 + 175 * t / 65535),
             HUMIDITY: HUMIDITY.check(100 * rh / 65535),

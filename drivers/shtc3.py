@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from drivers.api import I2C, Driver, Sample, Sleep, Talk, Transfer, WrongDevice
-from drivers.codec.sensirion import seal, words
+from drivers.codec.sensirion import asked, seal, words
 from drivers.emulation import sway
 from drivers.quantities import humidity, temperature
 
@@ -47,7 +47,7 @@ class SHTC3:
         yield Transfer(WAKE)
         yield Sleep(WAKING)
         yield Transfer(IDENTITY)
-        (found,) = words((yield Transfer(read=3)), 1)
+        (found,) = words((yield Transfer(read=3)), 1)  # at once
         if found & MASK != SHTC3_IDENTITY:
             raise WrongDevice(f"identity {found:#06x} is no SHTC3's")
         yield Transfer(SLEEP)
@@ -56,9 +56,7 @@ class SHTC3:
     def measure(self) -> Talk[Sample]:
         yield Transfer(WAKE)
         yield Sleep(WAKING)
-        yield Transfer(MEASURE)
-        yield Sleep(DURATION)
-        t, rh = words((yield Transfer(read=6)), 2)
+        t, rh = yield from asked(MEASURE, DURATION, 2)
         yield Transfer(SLEEP)
         return {
             TEMPERATURE: TEMPERATURE.check(-45 + 175 * t / 65536),

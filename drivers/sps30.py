@@ -87,9 +87,7 @@ class SPS30:
         raise BadFrame(f"nothing was measured in {LOOKS * PAUSE:g} s: perhaps it lost power")
 
     def words(self, command: bytes, count: int) -> Talk[bytes]:
-        yield Transfer(command)
-        yield Sleep(WAIT)
-        return struct.pack(f">{count}H", *sensirion.words((yield Transfer(read=3 * count)), count))
+        return struct.pack(f">{count}H", *(yield from sensirion.asked(command, WAIT, count)))
 
     def about(self, product: bool) -> Talk[bytes]:
         letters = yield from self.words(TYPE, 4) if product else self.words(NUMBER, 16)

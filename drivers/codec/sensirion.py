@@ -1,12 +1,26 @@
 """Words on the wire of Sensirion's I2C sensors: 16 bits, big endian, each followed by its CRC-8.
 
+Most commands are 16 bits without a checksum, and a while after one the words that answer it can be read.
+
 Source: Sensirion "Datasheet SHT3x-DIS", version 7, section 4.12: polynomial 0x31, start 0xFF; that of BE EF is 92.
 """
 
 from __future__ import annotations
 
-from drivers.api import BadFrame
+from drivers.api import BadFrame, Sleep, Talk, Transfer
 from drivers.codec.crc import crc8
+
+
+def asked(command: bytes, seconds: float, count: int) -> Talk[list[int]]:
+    """The *count* words that answer *command* after so many seconds."""
+    yield Transfer(command)
+    yield Sleep(seconds)
+    return words((yield Transfer(read=3 * count)), count)
+
+
+def serial_number(command: bytes, count: int) -> Talk[str]:
+    """The words that answer *command* within a millisecond, as Sensirion writes a serial number."""
+    return "".join(f"{word:04x}" for word in (yield from asked(command, 0.001, count)))
 
 
 def words(answer: bytes, count: int) -> list[int]:

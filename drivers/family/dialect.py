@@ -9,7 +9,7 @@ from functools import partial
 
 from drivers.api import Ask, BadFrame, BadValue, Operation, Quantity, Sample, Talk, Value
 from drivers.codec.framing import anything, fixed, terminated
-from drivers.emulation import sway
+from drivers.emulation import Ages, sway
 from drivers.family import (
     inverse,
 )
@@ -104,7 +104,7 @@ class Outputs(Asked):
         return {quantity: value}
 
 
-class Emulator:
+class Emulator(Ages):
     """The device's side of the wire: it answers as the vectors show, with numbers that sway, and keeps what is set."""
 
     def __init__(self, dialect: Dialect, answers: Mapping[str, str]) -> None:
@@ -112,7 +112,7 @@ class Emulator:
         self.kept = dict[Field, str]()
         self.settings = [(each.pattern(), each) for each in dialect.settings.values()]
         self.init = {step.ask.write: step.answer for step in dialect.init}
-        self.age, self.heard = 0.0, b""
+        self.heard = b""
 
     def receive(self, data: bytes) -> bytes:
         self.heard += data
@@ -163,10 +163,6 @@ class Emulator:
         low, high = sorted(inverse(end, field.scale, field.offset) for end in (quantity.low, quantity.high))
         now = min(max(sway(self.age, start, abs(start) / 50, 60), low), high)
         return (text.replace(number[1], alike(number[1], now), 1),)
-
-    def tick(self, seconds: float) -> bytes:
-        self.age += seconds
-        return b""
 
 
 def alike(text: str, number: float) -> str:

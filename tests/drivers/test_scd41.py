@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drivers.api import BadFrame, BadValue, Sleep, Transfer
-from drivers.codec.sensirion import seal
+from drivers.codec.sensirion import seal, words
 from drivers.scd41 import Emulator, SCD4x, Settings, decode
 from tests.drivers.talk import Exchange, follow, meet
 
@@ -26,7 +26,7 @@ def asked(ready: int) -> list[Exchange]:
 
 
 def test_example_of_the_datasheet() -> None:
-    sample = {quantity.name: value for quantity, value in decode(EXAMPLE).items()}
+    sample = {quantity.name: value for quantity, value in decode(words(EXAMPLE, 3)).items()}
     assert sample == pytest.approx({"co2": 500, "temperature": 25.0, "humidity": 37.0}, abs=5e-3)
 
 
@@ -65,11 +65,11 @@ def test_one_that_lost_power_is_started_again() -> None:
 
 
 def test_no_carbon_dioxide_at_all_is_no_reading() -> None:
-    assert decode(seal(1, 0x6667, 0x5EB9))
+    assert decode([1, 0x6667, 0x5EB9])
     with pytest.raises(BadValue, match="co2 0 ppm"):
-        decode(seal(0, 0x6667, 0x5EB9))
+        decode([0, 0x6667, 0x5EB9])
 
 
 def test_wrong_checksum_is_no_reading() -> None:
     with pytest.raises(BadFrame, match="word 0"):
-        decode(b"\x01\xf5" + EXAMPLE[2:])
+        words(b"\x01\xf5" + EXAMPLE[2:], 3)
