@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -29,7 +30,7 @@ from gateway.listeners import Listeners
 from gateway.manual import Manual
 from gateway.memory import Memory
 from gateway.plan import planned
-from gateway.ring import Ring
+from gateway.ring import Followers, Ring
 from gateway.systemd import notify, watchdog
 from gateway.timesource import last_known
 from gateway.walltime import WallTime
@@ -89,6 +90,7 @@ class Gateway(Service):
         self.commands.faults = self.hardware.faults
         self.memory = Memory(folder / "memory" if folder is not None else None)
         self.devices: dict[str, Device] = {}
+        self.followers: defaultdict[str, Followers] = defaultdict(dict)  # of each device's bytes, over reloads
         self.unwatch: dict[str, Callable[[], None]] = {}
         self.listeners = Listeners(reactor, self.commands.facts)
         self.up: set[str] = set()  # devices that run
@@ -209,7 +211,7 @@ class Gateway(Service):
     # Devices
 
     def add(self, device: configuration.Device) -> None:
-        ring, plan = Ring(self.clock.monotonic), planned(device)
+        ring, plan = Ring(self.clock.monotonic, self.followers[device.name]), planned(device)
         open = self.hardware.open(device, plan, ring, lambda: made.outputs.levels())
         made = self.devices[device.name] = Device(
             plan, open, ring, self.reactor, self.hub, self.memory, self.commands.audit.note

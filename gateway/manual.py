@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from math import floor, log10
 
 from twisted.internet.defer import Deferred, fail, succeed
 
@@ -131,7 +132,8 @@ def like(before: Quantity, wanted: Quantity, value: Value) -> tuple[Quantity, Va
         return replace(wanted, unit=before.unit), value
     if (same := converted(float(value), wanted.unit, before.unit)) is None:
         raise BadValue(f"{before.name} is in {before.unit}, not {wanted.unit}; delete it to begin anew")
-    digits = max(before.digits, wanted.digits, 3)
+    small = -floor(log10(abs(same))) if same else 0  # decimals before the first that is not 0
+    digits = min(max(before.digits, wanted.digits, 3, small + 3), DECIMALS)
     return replace(wanted, unit=before.unit, kind="float", digits=digits), same
 
 

@@ -22,11 +22,15 @@ MOST = 4096  # bytes of one that grew
 LEAST = OPENING // 100  # that each of its pieces counts for at least
 
 
+Followers = dict[Callable[[Chunk], None], None]  # a set that keeps its order
+
+
 class Ring:
     """The last raw bytes of a device, bounded; always on, so that trouble can be looked into after it happened.
-    They lie packed: as objects, of six bytes each, they would take eight times the memory."""
+    They lie packed: as objects, of six bytes each, they would take eight times the memory.  *followers* are those of
+    the ring before, where there was one."""
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(self, monotonic: Callable[[], float], followers: Followers | None = None) -> None:
         self.monotonic = monotonic
         self.packed = bytearray()
         self.count = self.size = self.received = 0
@@ -37,7 +41,7 @@ class Ring:
         self.since = self.noted = 0  # chunks before those, and all
         self.last = 0.0  # second of the last
         self.tail: int | None = None  # where in what is packed the piece begins that may grow
-        self.followers: dict[Callable[[Chunk], None], None] = {}
+        self.followers: Followers = {} if followers is None else followers
 
     def note(self, way: str, data: bytes, exact: float = inf) -> None:
         """*data* went over the wire now, or at second *exact*, but after all that was noted before."""

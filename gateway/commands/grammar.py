@@ -18,6 +18,7 @@ from gateway.reading import encode
 
 Data = dict[str, Any]
 GLOB = frozenset("*?[")
+QUOTES = "'\"`"  # a shell wants them around a pattern
 REST = frozenset(("set", "after"))  # whose last argument is the rest of the line
 
 
@@ -97,6 +98,8 @@ def parse(line: str) -> tuple[str, list[str]]:
     if not usage.least <= len(arguments) <= usage.most:
         example = f"; for example: {usage.examples[0]}" if usage.examples else ""
         raise CommandError("syntax", f"usage: {word} {usage.arguments}".rstrip() + example)
+    if word not in REST and (quoted := next((each for each in arguments if each[0] in QUOTES), "")):
+        raise CommandError("syntax", f"{clip(quoted)}: nothing is quoted here; write {clip(quoted.strip(QUOTES))}")
     return word, [argument.strip() for argument in arguments]
 
 
@@ -104,8 +107,9 @@ def nearest(word: str, known: Iterable[str], before: str = "") -> str:
     """ "; did you mean ...?", or nothing when nothing known is near.  Of very many names it looks at the first only."""
     from difflib import get_close_matches  # a typo is rare, and this import is not small
 
-    found = get_close_matches(word[:100], list(islice(known, 1000)), 1)
-    return f"; did you mean `{before}{found[0]}`?" if found else ""
+    names = {name.lower(): name for name in islice(known, 1000)}
+    found = get_close_matches(word[:100].lower(), names, 1)
+    return f"; did you mean `{before}{names[found[0]]}`?" if found else ""
 
 
 def clip(text: str, length: int = 60) -> str:

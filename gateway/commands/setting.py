@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from drivers.api import Quantity, Value
-from gateway.commands.grammar import GLOB, Answer, CommandError, clip
+from gateway.commands.grammar import GLOB, Answer, CommandError, clip, nearest
 from gateway.commands.values import parsed
 from gateway.hub import Handle, matcher
 from gateway.manual import NAME as MANUAL
@@ -29,7 +29,7 @@ def do_set(me: Session, name: str, text: str) -> Answer | Deferred[Answer]:
 
 def writing(me: Session, name: str, text: str) -> tuple[Handle, Quantity, Value] | None:
     """What ``set`` does with a device; None where it is a key of ``manual``.  Raises what keeps it from being done."""
-    name = me.full(name)
+    name = one(me, name, "set", "name")
     device, _, key = name.rpartition(".")
     if device == MANUAL:
         if key in me.hub.devices:  # "set pump on" shall not look as if it had switched something
@@ -38,6 +38,9 @@ def writing(me: Session, name: str, text: str) -> tuple[Handle, Quantity, Value]
             raise CommandError("unknown", f"{key} is a device, and no key of `{MANUAL}`: {hint}")
         checked(key, text)
         return None
+    if device not in me.hub.devices:
+        near = nearest(name, me.names()) or f"; a key of your own has no dot: set {clip(name.replace('.', '-'))} ..."
+        raise CommandError("unknown", f"{clip(name)}: no such name{near}")
     quantity = me.quantity(name)
     if not quantity.writable:
         raise CommandError("denied", f"{name} is measured, not set")
@@ -60,7 +63,15 @@ def reading(me: Session, name: str) -> tuple[str, Quantity | None]:
     """The device to measure, and which of its quantities is wanted, or all.  Raises CommandError."""
     if name in me.hub.devices:
         return name, None
-    return me.full(name).rpartition(".")[0], me.quantity(me.full(name))
+    name = one(me, name, "read", "name or device")
+    return name.rpartition(".")[0], me.quantity(name)
+
+
+def one(me: Session, name: str, word: str, what: str) -> str:
+    """The full name.  Raises CommandError for a pattern."""
+    if GLOB.intersection(name):
+        raise CommandError("syntax", f"{clip(name)}: `{word}` takes one {what}, no pattern")
+    return me.full(name)
 
 
 def do_delete(me: Session, *keys: str) -> Answer:

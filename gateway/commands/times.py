@@ -47,7 +47,7 @@ def duration(text: str) -> float:
     else:
         raise CommandError("syntax", f"{clip(text)} is no duration; write 500ms, 10s, 10m, 1h30m, 2d or seconds")
     if not 0.001 <= seconds <= END:
-        raise CommandError("syntax", f"{clip(text)} is no duration that can be waited for")
+        raise CommandError("syntax", f"{clip(text)} is no duration; it is too {'short' if seconds < 1 else 'long'}")
     return seconds
 
 

@@ -101,6 +101,22 @@ def test_devices_that_stay_are_the_same_after_a_reload() -> None:
     assert gateway.commands.facts["loads"] == 2
 
 
+def test_whoever_follows_a_device_hears_it_after_a_reload_too() -> None:
+    texts = [TEXT]
+    gateway, reactor = made(load=lambda: parsed(texts[-1]))
+    heard: list[bytes] = []
+    stop = gateway.hub.devices["attic"].follow(lambda chunk: heard.append(chunk.data))
+    for text in TEXT.replace("sht31", "sht4x"), "", TEXT:
+        texts.append(text)
+        gateway.reload()
+        reactor.advance(1)
+    gateway.devices["attic"].ring.note("<", b"here again")
+    assert heard[-1] == b"here again"
+    stop()
+    gateway.devices["attic"].ring.note("<", b"and gone")
+    assert heard[-1] == b"here again" and not gateway.followers["attic"]
+
+
 def test_reloads_come_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [TEXT]
     gateway, reactor = made(load=lambda: parsed(texts.pop(0)))

@@ -104,6 +104,17 @@ def test_a_key_keeps_its_unit(manual: Manual) -> None:
     assert manual.keys["k"].unit == "V"
 
 
+def test_what_is_converted_keeps_three_digits_that_count(manual: Manual) -> None:
+    for key, first, then, told in (
+        ("share", "12 %", "1 ppm", "0.0001000 %"),
+        ("mass", "1 t", "5 g", "0.000005000 t"),
+        ("none", "1 t", "0 g", "0.000 t"),
+    ):
+        manual.set(key, first)
+        manual.set(key, then)
+        assert " ".join(manual.hub.latest[f"manual.{key}"].text.split()[1:3]) == told
+
+
 def test_there_are_only_so_many_keys(manual: Manual, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "KEYS", 2)
     manual.set("a", "1")

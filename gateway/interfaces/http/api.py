@@ -37,6 +37,7 @@ def devices(request: Request) -> None:
 
 
 def device(request: Request, name: str) -> None:
+    request.parameters()
     known = {card.name: (card, status) for card, status in request.session.devices()}
     if name not in known:
         raise Refusal(404, f"{clip(name)}: no such device{nearest(name, known)}")
@@ -49,6 +50,7 @@ def readings(request: Request) -> None:
 
 
 def reading(request: Request, name: str) -> None:
+    request.parameters()
     if GLOB.intersection(name) or name.split() != [name]:
         raise Refusal(404, f"{clip(name)}: no name; for several, GET /api/v1/readings?name=PATTERN")
     answer = request.session.perform(f"get {name}")

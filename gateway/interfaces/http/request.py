@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 BODY = 64 * 1024  # bytes of a request's body, at most
 PARAMETERS = 100
+PACKED = re.compile(
+    rb"(?:^|,)\s*(?:x-)?(?:gzip|\*)\s*(?:,|$|;\s*q=(?!0(?:\.0*)?\s*(?:,|$)))", re.IGNORECASE
+)  # RFC 9110 12.5.3
 TARGET = re.compile(rb"https?://([^/?]*)(.*)", re.DOTALL)
 
 
@@ -169,9 +172,10 @@ class Request(http.Request):
     def send(self, file: File) -> None:
         """A file of the page.  Browsers keep it, and ask each time whether it is still the same."""
         fields = b"Cache-Control: no-cache\r\nETag: %b\r\nVary: Accept-Encoding\r\n" % file.tag
-        if file.tag in (self.getHeader(b"if-none-match") or b""):
+        known = self.getHeader(b"if-none-match") or b""
+        if file.tag.removeprefix(b"W/") in known or known.strip() == b"*":  # compared weakly: RFC 9110 13.1.2
             self.answer(b"", 304, b"", fields)
-        elif b"gzip" in (self.getHeader(b"accept-encoding") or b""):
+        elif PACKED.search(self.getHeader(b"accept-encoding") or b""):
             self.answer(file.packed, 200, file.kind, fields + b"Content-Encoding: gzip\r\n")
         else:
             self.answer(file.plain, 200, file.kind, fields)

@@ -8,7 +8,7 @@ it is told.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING
@@ -143,6 +143,16 @@ class Speech:
                 each.pop(device, None)
             for name in [name for name in self.said if name.rpartition(".")[0] == device]:
                 del self.said[name], self.when[name]
+
+    def forget(self, latest: Mapping[str, Reading]) -> None:
+        """What is gone meanwhile, as a key that was deleted, is not said any more."""
+        for waiting in self.fresh, self.news:
+            for device, readings in tuple(waiting.items()):
+                for name in [name for name, reading in readings.items() if latest.get(name) is not reading]:
+                    del readings[name]
+                    self.said.pop(name, None)
+                if not readings:
+                    del waiting[device]
 
     def steady(self, card: Card, status: Status) -> tuple[Card, Status]:
         """Attempts to open a lost device come and go; until one succeeds, it is lost."""

@@ -155,6 +155,8 @@ class IRC(Factory):
     def speak(self) -> None:
         """One line in each channel at most, and one more where a device's life changed."""
         rooms = {channel.device: channel for channel in self.channels.values() if channel.people}
+        assert self.session is not None
+        self.speech.forget(self.session.latest)
         samples = self.speech.samples()
         if (lived := self.speech.lived()) is not None:
             self.tell_life(*lived)

@@ -39,6 +39,8 @@ def test_a_line(line: str, word: str, arguments: list[str]) -> None:
         ("clear all", "syntax", "usage: clear"),
         ("quit now", "syntax", "usage: quit"),
         ("json on off", "syntax", "usage: json [on|off]"),
+        ("get 'attic.*'", "syntax", "'attic.*': nothing is quoted here; write attic.*"),
+        ('range "attic.x" -1h', "syntax", "nothing is quoted here; write attic.x"),
         ("get" + " x" * 1001, "syntax", "1000 words at most"),
         ("\x1b[2J\a x", "unknown-command", "?[2J?: no such command"),
         ("x" * 5000, "unknown-command", "x" * 60 + "...: no such command"),
@@ -60,6 +62,9 @@ def test_a_suggestion_takes_little_time_however_many_names_there_are() -> None:
     for typo in ("manual.sensro77", "manual.sensor", "manual.sensor10001", "x" * 4000):
         nearest(typo, names)
     assert time.process_time() - began < 0.2
+    assert (
+        nearest("ATTIC.Temperature", ["attic.temperature", "Attic.humidity"]) == "; did you mean `attic.temperature`?"
+    )
     assert nearest("manual.sensro77", [*names[:50], "manual.sensor77"]) == "; did you mean `manual.sensor77`?"
 
 

@@ -268,6 +268,15 @@ def test_a_device_is_no_key(session: Session) -> None:
     ]
 
 
+def test_what_cannot_be_set_or_read_names_the_way_out(session: Session) -> None:
+    assert say(session, "set room.target 5") == [
+        "ERR unknown room.target: no such name; a key of your own has no dot: set room-target ..."
+    ]
+    assert say(session, "set attic.temprature 5")[0].endswith("did you mean `attic.temperature`?")
+    assert say(session, "set pump.* off") == ["ERR syntax pump.*: `set` takes one name, no pattern"]
+    assert say(session, "read attic.*") == ["ERR syntax attic.*: `read` takes one name or device, no pattern"]
+
+
 def test_what_is_measured_is_not_set(session: Session) -> None:
     assert say(session, "set attic.temperature 20") == ["ERR denied attic.temperature is measured, not set"]
 

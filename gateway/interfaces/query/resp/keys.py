@@ -17,6 +17,7 @@ from gateway.interfaces.query.resp.names import bare, fresh, full, glob
 from gateway.interfaces.query.resp.wire import Refused, Simple
 
 OK = Simple("OK")
+OPTIONS = {"ex", "px", "exat", "pxat", "keepttl", "nx", "xx", "get"}  # that SET has with Redis
 NUMBER = r"(?:0|[1-9][0-9]{0,14}|[0-9]{1,9}\.[0-9]{1,6})"
 SAME = re.compile(rf"on|off|(?!-[0.]*$)-?(?!0[0-9]){NUMBER}")  # what `set` gives back as it was; the rest is quoted
 
@@ -32,7 +33,8 @@ def mget(client: Client, *keys: bytes) -> list[bytes | None]:
 
 def set_(client: Client, key: bytes, value: bytes, *options: bytes) -> Any:
     if options:
-        raise Refused("ERR syntax error")
+        why = ": SET takes no options here; a key stays until it is deleted" if word(options[0]) in OPTIONS else ""
+        raise Refused(f"ERR syntax error{why}")
     try:
         name, text = key.decode(), value.decode()
     except UnicodeDecodeError:

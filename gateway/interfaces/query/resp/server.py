@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gateway.commands import Answer
-from gateway.interfaces.query.resp.command import Client, Command, Table, word
+from gateway.interfaces.query.resp.command import CONTAINERS, Client, Command, Table, word
 from gateway.interfaces.query.resp.connection import REDIS
 from gateway.interfaces.query.resp.keys import dbsize
 from gateway.interfaces.query.resp.names import matching
@@ -86,7 +87,15 @@ def commands(table: Table) -> dict[str, Command]:
     def docs(client: Client, *names: bytes) -> dict[str, Any]:
         return {name: doc(name) for name in (map(word, names) if names else table) if name in table}
 
+    def helped(client: Client, container: str) -> list[Simple]:
+        lines = [f"{container.upper()} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"]
+        for name, command in table.items():
+            if name.startswith(f"{container}|"):
+                lines += [f"{name.partition('|')[2].upper()} {command.arguments}".rstrip(), f"    {command.about}"]
+        return list(map(Simple, lines))
+
     return {
+        **{f"{each}|help": Command(partial(helped, container=each), 2, "", "this list") for each in sorted(CONTAINERS)},
         "command": Command(lambda client: list(map(entry, table)), 1, "", "all commands there are"),
         "command|count": Command(lambda client: len(table), 2, "", "how many there are"),
         "command|list": Command(lambda client: list(table), 2, "", "their names"),

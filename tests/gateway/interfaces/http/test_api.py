@@ -342,6 +342,24 @@ def test_files_of_the_page(server: Server) -> None:
         assert server.ask(address.decode(), If_None_Match='W/"other"').status == 200
 
 
+@pytest.mark.parametrize(
+    ("accepted", "packed"),
+    [("gzip", True), ("GZIP;q=0.5", True), ("*", True), ("br, *;q=0.1", True), ("gzip;q=0", False),
+     ("identity, gzip; q=0.000", False), ("*;q=0", False), ("x-gzip", True), ("bogzip", False)],
+)  # fmt: skip
+def test_a_file_is_packed_for_who_takes_it(server: Server, accepted: str, packed: bool) -> None:
+    """RFC 9110 12.5.3."""
+    answer = server.ask("/page.js", Accept_Encoding=accepted)
+    assert (answer.fields["Content-Encoding"] == "gzip") == packed
+
+
+def test_a_tag_is_compared_weakly_and_a_star_is_any(server: Server) -> None:
+    """RFC 9110 13.1.2."""
+    tag = server.ask("/page.js").fields["ETag"]
+    for wanted in "*", tag.removeprefix("W/"), f'"other", {tag}':
+        assert server.ask("/page.js", If_None_Match=wanted).status == 304, wanted
+
+
 def test_every_answer_tells_the_browser_to_be_careful(server: Server) -> None:
     for path in ("/", "/page.js", "/api/v1/readings", "/nothing", "/healthz"):
         fields = server.ask(path).fields

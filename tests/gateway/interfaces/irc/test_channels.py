@@ -191,6 +191,23 @@ def test_a_lost_device_says_why_and_its_old_values_are_not_said_any_more() -> No
     assert amy.said("#readings") == ["attic: running", "attic: temperature 21.50 °C"]
 
 
+def test_a_key_that_is_deleted_is_not_said_any_more() -> None:
+    house = House()
+    amy = Client(house, "amy")
+    amy.say("JOIN #readings,#manual")
+    house.pass_(2)
+    amy.heard()
+    for line in "!set first 1", "!set key 1", "!set other 1", "!delete key":
+        amy.say(f"PRIVMSG #readings :{line}")
+    amy.heard()
+    house.pass_(20)
+    heard = " ".join(amy.heard())
+    assert "first 1, other 1" in heard and "key" not in heard
+    amy.say("PRIVMSG #readings :!set key 1")
+    house.pass_(20)
+    assert "manual: key 1" in amy.said("#readings")
+
+
 def test_of_several_reasons_in_a_second_the_first_is_told() -> None:
     house = House()
     amy = listener(house)

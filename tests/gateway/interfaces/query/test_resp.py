@@ -63,6 +63,24 @@ def test_what_you_set_you_get(text: str) -> None:
     assert talk.line("TTL key") == -1 and talk.line("DEL key key nobody") == 1 and talk.line("UNLINK key") == 0
 
 
+def test_what_set_does_not_know_is_told() -> None:
+    talk = Talk()
+    told = talk.line("SET key 1 EX 10")
+    assert isinstance(told, Wrong) and told.args[0].startswith("ERR syntax error: SET takes no options here")
+    assert talk.line("GET key") is None
+
+
+@pytest.mark.parametrize("container", ["CLIENT", "COMMAND", "CONFIG"])
+def test_a_container_says_what_it_has(container: str) -> None:
+    talk = Talk()
+    refused = talk.ask(container, "nonsense")
+    assert refused == Wrong(f"ERR unknown subcommand 'nonsense'. Try {container} HELP.")
+    first, *rest = talk.ask(container, "help")
+    assert first == f"{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:" and "HELP" in rest
+    for each in rest[::2]:
+        assert not isinstance(talk.ask("COMMAND", "INFO", f"{container}|{each.split()[0]}")[0], Wrong), each
+
+
 def test_a_number_stays_a_number_for_everybody_else() -> None:
     talk = Talk()
     talk.line("SET target 21.50")
