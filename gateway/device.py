@@ -49,6 +49,7 @@ from gateway.run import Connection, Open, converse
 
 SILENCE = 10.0  # seconds: a device that speaks by itself is lost when silent for so long, or for three periods
 SLACK = 2.0  # seconds that a reading may be late before it is stale
+TALKS = 300.0  # seconds that a driver may talk with its device about one thing, or three periods
 STOPPING = 0.5  # seconds that a device's output may take to reach its stop value
 
 
@@ -70,6 +71,7 @@ class Device(Service):
         self.who = plan.card.name
         period = plan.card.period
         self.silence = max(SILENCE, 3 * period)
+        self.talks = max(TALKS, self.silence)
         self.keeps = 3 * period + SLACK if period else inf
         self.told = Told(self.who, hub, Status(state="absent"))
         self.life = make_life(self.told)
@@ -84,6 +86,7 @@ class Device(Service):
         self.measuring: Deferred[None] | None = None
         self.waiting: list[Deferred[None]] = []
         self.plausible = Plausible(plan)
+        self.known = frozenset(plan.card.quantities)
         self.outputs = Outputs(plan, self.put, hub, clock, self.note, memory, audit)
         self.polls = Polls(self)
         self.attempts = Attempts(self.attempt, self.end, clock, period or LONGEST)
@@ -182,7 +185,7 @@ class Device(Service):
         def begin() -> Coroutine[Deferred[Any], Any, R]:
             if self.connection is None:
                 raise NoAnswer("the device went away")
-            return converse(self.connection, self.clock, talk)
+            return converse(self.connection, self.clock, talk, self.plan.driver.link.operations, self.talks)
 
         return self.turn.run(begin)
 
@@ -301,14 +304,19 @@ class Device(Service):
                     self.publish(event, at)
                     if self.waiting and not isinstance(self.device, Measures):
                         self.release(None)
-        except Exception as bug:  # the port stays open; what the device kept may be what broke it, so begin anew
-            self.hub.fail(self.who, bug)
+        except (
+            Exception,
+            SystemExit,
+        ) as bug:  # the port stays open; what the device kept may be what broke it, so begin anew
+            self.hub.fail(self.who, cast(Exception, bug))
             self.device = self.carried.fresh()
 
     def publish(self, sample: Sample, at: float | None = None) -> None:
         """Of now, or of *at*; but the readings of one device are never out of order.  Drivers check what they give; one
         of the user's own may forget to, and a text in place of a number would stop the history of all devices."""
         for quantity, value in sample.items():
+            if quantity not in self.known:
+                raise TypeError(f"{getattr(quantity, 'name', quantity)} is none of its driver's quantities")
             quantity.check(value)
         now = self.hub.clock.monotonic()
         self.heard = now if at is None else min(now, max(at, self.heard))

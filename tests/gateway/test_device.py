@@ -577,3 +577,35 @@ def test_a_device_remembers_over_a_restart_and_a_loss() -> None:
     world.device.stopService()
     world.time.advance(0)
     assert memory.load("test:x") == b"\x07" and not world.time.getDelayedCalls()
+
+
+class Odd(Asked):
+    """Measures what it never said it would."""
+
+    def measure(self) -> Talk[Sample]:
+        yield Transfer(b"t", 1)
+        return {Quantity("strange", "W", high=9): 1.0}
+
+
+def test_what_a_driver_did_not_declare_is_no_reading() -> None:
+    world = World(Odd)
+    world.works()
+    world.device.startService()
+    assert not world.hub.latest and world.device.status.state == "absent"
+    assert world.device.status.reason == "TypeError: strange is none of its driver's quantities"
+
+
+class Ending(Fragile):
+    def feed(self, data: bytes) -> Iterator[Sample | DeviceError]:
+        yield {TEMPERATURE: 1.0}
+        if data == b"end":
+            raise SystemExit(3)
+
+
+def test_a_driver_that_would_end_the_gateway_is_made_anew() -> None:
+    world = World(Ending)
+    world.device.startService()
+    before = world.device.device
+    world.fed(b"end")
+    assert world.device.device is not before and world.device.connection is not None
+    assert [kind for _, kind in world.hub.errors] == ["SystemExit"]
