@@ -31,6 +31,9 @@ from gateway.manual import Manual
 from gateway.memory import Memory
 from gateway.plan import planned
 from gateway.ring import Followers, Ring
+from gateway.state import database
+from gateway.state import next_boot as next_boot  # a .tac has both from here
+from gateway.state import state_folder as state_folder
 from gateway.systemd import notify, watchdog
 from gateway.timesource import last_known
 from gateway.walltime import WallTime
@@ -268,40 +271,6 @@ class Gateway(Service):
 def changed(old: configuration.Device, new: configuration.Device) -> bool:
     """Whether a device must start anew; an edited table of its driver counts, too."""
     return old.table != new.table or old.driver is not new.driver
-
-
-def database(history: configuration.History | None, folder: Path | None) -> str | None:
-    """Where the history lies: as configured, or in *folder*; None is: in memory."""
-    if history is None or (history.path is None and folder is None):
-        return None
-    return history.path or str(folder / "history.db") if folder else history.path
-
-
-def next_boot(folder: Path) -> int:
-    """Count this start of the daemon.  The number lies in *folder*; where nothing can be written, it is 1 each time."""
-    path = folder / "boot"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        text = path.read_text() if path.exists() else ""
-        boot = int(text) + 1 if text.strip().isdecimal() else 1
-        fresh = path.with_suffix(".new")
-        with fresh.open("w") as file:
-            file.write(f"{boot}\n")
-            file.flush()
-            os.fsync(file.fileno())  # or a power cut may leave an empty file
-        fresh.replace(path)
-    except OSError as error:
-        Logger().warn("no count of starts: {path}: {error}", path=path, error=error)
-        return 1
-    return boot
-
-
-def state_folder() -> Path:
-    """Where the daemon may keep what outlives it: the service's folder, or the user's."""
-    if folder := os.environ.get("STATE_DIRECTORY"):
-        return Path(folder.split(":")[0])
-    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
-    return Path(home) / "device-gateway"
 
 
 def make_service(reactor: Any, config: Config, monotonic: Callable[[], float], **options: Any) -> Gateway:

@@ -53,11 +53,10 @@ __all__ = [
     "SerialPort",
     "Unit",
     "Where",
-    "drivers_folder",
     "load",
+    "own_drivers",
     "parse",
     "parse_serial",
-    "python_drivers",
     "secured",
     "switches",
 ]
@@ -137,21 +136,19 @@ def load(path: Path, find: Find, names: Iterable[str]) -> Config:
         raise ConfigError((Problem(str(path), 0, "", error.strerror or str(error)),)) from None
 
 
-def drivers_folder(path: Path) -> Path | None:
-    """Where the file at *path* keeps the user's own drivers, to be known before ``load``, which is told of them.
-    None when it says nothing, and of a file with mistakes: these are for ``load`` to tell."""
+def own_drivers(path: Path) -> tuple[Path | None, bool]:
+    """Where the file at *path* keeps the user's own drivers, and whether those in Python may run; to be known before
+    ``load``, which is told of them.  None and False when it does not say, and of a file with mistakes: these are for
+    ``load`` to tell."""
     try:
-        return Path(notation.path(tomllib.loads(path.read_text("utf-8-sig"))["gateway"]["drivers"]))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-
-
-def python_drivers(path: Path) -> bool:
-    """Whether the file at *path* lets drivers in Python run; to be known before ``load``, as ``drivers_folder``."""
+        said = tomllib.loads(path.read_text("utf-8-sig"))["gateway"]
+        folder, python = said.get("drivers"), said.get("python_drivers") is True
+    except (OSError, ValueError, KeyError, AttributeError, RecursionError):
+        return None, False
     try:
-        return tomllib.loads(path.read_text("utf-8-sig"))["gateway"]["python_drivers"] is True
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return False
+        return Path(notation.path(folder)), python
+    except ValueError:
+        return None, python
 
 
 def parse(text: str, file: str, find: Find, names: Iterable[str]) -> Config:

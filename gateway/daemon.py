@@ -21,8 +21,9 @@ from twisted.logger import (
     globalLogBeginner,
 )
 
-from gateway.app import Gateway, make_service, next_boot, state_folder
+from gateway.app import Gateway, make_service
 from gateway.config import Config
+from gateway.state import next_boot, state_folder
 
 
 def run(

@@ -18,7 +18,6 @@ from twisted.python.failure import Failure
 
 from gateway import config as configuration
 from gateway.alone import claim
-from gateway.app import database
 from gateway.client import GatewayError
 from gateway.clock import Clock, Segment
 from gateway.config import Config, Rules
@@ -32,6 +31,7 @@ from gateway.memory import Memory
 from gateway.output import Output, word
 from gateway.plan import planned
 from gateway.ring import Ring
+from gateway.state import database
 from gateway.timesource import may_be_wrong_at_boot, synchronised
 
 LIMIT = 5.0  # seconds for all of it; systemd waits for ten

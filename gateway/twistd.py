@@ -12,10 +12,11 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from gateway import demo
-from gateway.app import make_service, next_boot, state_folder
+from gateway.app import make_service
 from gateway.cli.configured import load
 from gateway.cli.options import CONFIG
 from gateway.config import Config, ConfigError
+from gateway.state import next_boot, state_folder
 
 
 class Options(usage.Options):  # twistd shows them

@@ -18,7 +18,7 @@ def load(path: Path) -> Config:
     """The configuration in the file *path*.  Raises ConfigError."""
     from gateway import catalog, config
 
-    folder, python = config.drivers_folder(path), config.python_drivers(path)
+    folder, python = config.own_drivers(path)
     return config.load(path, partial(catalog.find, folder=folder, python=python), catalog.names(folder))
 
 
@@ -37,9 +37,9 @@ def driver(name: str, path: Path = CONFIG) -> Driver[Any]:
     from gateway import catalog, config
     from gateway.notation import nearest
 
-    folder = config.drivers_folder(path)
+    folder, python = config.own_drivers(path)
     try:
-        return catalog.find(name, folder, config.python_drivers(path))
+        return catalog.find(name, folder, python)
     except KeyError:
         near = nearest(name, catalog.names(folder))
         raise GatewayError(f"{name}: no such driver{near}; see `gateway drivers`") from None

@@ -68,7 +68,7 @@ def check(file: Path) -> int:
 def do_drivers(chosen: Any, install: Install) -> int:
     from gateway import catalog, config, driver_page
 
-    own, problems = catalog.load(config.drivers_folder(chosen.config), config.python_drivers(chosen.config))
+    own, problems = catalog.load(*config.own_drivers(chosen.config))
     for problem in problems:
         print(problem, file=sys.stderr)
     rows = {**catalog.shipped(), **own}
@@ -114,9 +114,9 @@ def do_scan(chosen: Any, install: Install) -> int:
 
 def do_history(chosen: Any, install: Install) -> int:
     config = load_or_exit(chosen.config)
-    from gateway.app import database, state_folder
     from gateway.history import upkeep
     from gateway.history.question import HistoryError
+    from gateway.state import database, state_folder
 
     path = database(config.history, state_folder())
     if path is None:

@@ -73,9 +73,10 @@ def do_safe(chosen: Any, install: Install) -> int:
     from gateway.config import secured
 
     reactor = install(secured(config.devices))
-    from gateway import app, safe
+    from gateway import safe
+    from gateway.state import state_folder
 
-    return safe.run(reactor, config, app.state_folder())
+    return safe.run(reactor, config, state_folder())
 
 
 def scripted(faults: Path | None, config: Config) -> Callable[[Any, Any], None]:

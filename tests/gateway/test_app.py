@@ -14,6 +14,7 @@ from twisted.logger import capturedLogs
 
 from gateway import app, catalog, config
 from gateway.listeners import said
+from gateway.state import next_boot, state_folder
 from gateway.transports.i2c import I2CBus
 from gateway.transports.queue import Job
 
@@ -198,14 +199,14 @@ def test_device_that_cannot_be_reached_stops_no_other() -> None:
 
 
 def test_broken_count_of_starts(tmp_path: Any) -> None:
-    assert [app.next_boot(tmp_path) for _ in range(3)] == [1, 2, 3]
+    assert [next_boot(tmp_path) for _ in range(3)] == [1, 2, 3]
     (tmp_path / "boot").write_text("x")
-    assert [app.next_boot(tmp_path) for _ in range(2)] == [1, 2]
+    assert [next_boot(tmp_path) for _ in range(2)] == [1, 2]
 
 
 def test_folder_of_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "/home/x/state")
     monkeypatch.delenv("STATE_DIRECTORY", raising=False)
-    assert str(app.state_folder()) == "/home/x/state/device-gateway"
+    assert str(state_folder()) == "/home/x/state/device-gateway"
     monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/gateway:/var/lib/other")
-    assert str(app.state_folder()) == "/var/lib/gateway"
+    assert str(state_folder()) == "/var/lib/gateway"

@@ -41,8 +41,8 @@ from gateway.config import (
     Lines,
     Rules,
     SerialPort,
-    drivers_folder,
     load,
+    own_drivers,
     parse,
     parse_serial,
     secured,
@@ -605,9 +605,9 @@ def test_a_file_without_a_byte_is_cut_off(tmp_path: Path) -> None:
     ],
 )
 def test_the_folder_of_the_users_own_drivers_is_known_first(tmp_path: Path, text: str, folder: Path | None) -> None:
-    assert drivers_folder(tmp_path / "none.toml") is None
+    assert own_drivers(tmp_path / "none.toml")[0] is None
     (tmp_path / "gateway.toml").write_text(text)
-    assert drivers_folder(tmp_path / "gateway.toml") == folder
+    assert own_drivers(tmp_path / "gateway.toml")[0] == folder
 
 
 def test_twenty_devices_are_read_within_10_ms() -> None:

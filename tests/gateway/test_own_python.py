@@ -10,7 +10,7 @@ import pytest
 from drivers import lm75
 from gateway import catalog
 from gateway.cli import main
-from gateway.config import python_drivers
+from gateway.config import own_drivers
 
 OWN = inspect.getsource(lm75).replace('"lm75', '"own75').replace('"tmp', '"owntmp')
 
@@ -92,8 +92,8 @@ def test_it_is_off_unless_the_configuration_says_so(tmp_path: Path) -> None:
         ("a = " + "[" * 100_000, False),
     ):
         file.write_text(text)
-        assert python_drivers(file) is on
-    assert not python_drivers(tmp_path / "none.toml")
+        assert own_drivers(file) == (None, on)
+    assert own_drivers(tmp_path / "none.toml") == (None, False)
 
 
 def check(*words: str) -> int:
