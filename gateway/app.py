@@ -22,10 +22,11 @@ from gateway.clock import Clock
 from gateway.commands import Commands
 from gateway.config import Config, Listen
 from gateway.device import Device
+from gateway.handle import Status
 from gateway.hardware import Hardware
 from gateway.history.opening import opened
 from gateway.history.service import History
-from gateway.hub import Hub, Status
+from gateway.hub import Hub
 from gateway.listeners import Listeners
 from gateway.manual import Manual
 from gateway.memory import Memory

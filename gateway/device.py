@@ -36,8 +36,9 @@ from drivers.api import (
     WrongDevice,
 )
 from gateway.attempts import LONGEST, Attempts
+from gateway.handle import Card, Chunk, Status
 from gateway.history.question import Deed
-from gateway.hub import Card, Chunk, Hub, Status
+from gateway.hub import Hub
 from gateway.life import Told, make_life
 from gateway.memory import Carried, Memory
 from gateway.outputs import Outputs

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 from automat import TypeMachineBuilder
 
-from gateway.hub import Hub, Status
+from gateway.handle import Status
+from gateway.hub import Hub
 
 
 class Life(Protocol):

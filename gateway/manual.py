@@ -15,7 +15,8 @@ from math import floor, log10
 from twisted.internet.defer import Deferred, fail, succeed
 
 from drivers.api import BadValue, Quantity, Value
-from gateway.hub import Card, Chunk, Hub, Status
+from gateway.handle import Card, Chunk, Status
+from gateway.hub import Hub
 from gateway.units import converted, known, spelt
 
 NAME = "manual"

@@ -10,7 +10,7 @@ from typing import Any
 from drivers import api
 from gateway import config
 from gateway.config import Bus, Endpoint, Folder, Lines, ModbusTCP, Select, SerialPort, Unit
-from gateway.hub import Card
+from gateway.handle import Card
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

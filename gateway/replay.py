@@ -26,7 +26,8 @@ from drivers.codec.modbus import sealed
 from gateway.client import GatewayError
 from gateway.clock import Clock
 from gateway.device import Device
-from gateway.hub import Card, Hub
+from gateway.handle import Card
+from gateway.hub import Hub
 from gateway.plan import Plan
 from gateway.reading import Reading, Readings
 from gateway.recording import FIRST, Piece, Recording, parse

@@ -12,7 +12,7 @@ from struct import Struct
 from typing import Any
 
 from drivers.api import Ask, Edge, Operation, Read, SetLines, Transfer, Write
-from gateway.hub import Chunk
+from gateway.handle import Chunk
 
 RING, PIECES = 64_000, 2048  # raw bytes that a device remembers, and in how many pieces
 JOINED = 0.05  # seconds in which what comes is one piece: an adapter delivers a dozen bytes at a time

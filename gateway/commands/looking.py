@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from gateway.clock import Clock, Segment, iso
 from gateway.commands.grammar import GLOB, Answer, CommandError, Row, clip, nearest
 from gateway.commands.usage import COMMANDS, GROUPS, TOPICS, Usage
-from gateway.hub import Status, matcher
+from gateway.handle import Status
+from gateway.hub import matcher
 from gateway.reading import Reading
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from gateway.commands.grammar import GLOB, Answer, CommandError, Row, clip, near
 from gateway.commands.known import Known
 from gateway.commands.usage import COMMANDS
 from gateway.commands.watching import PLAIN, Sieve, Terms
+from gateway.handle import Card, Chunk, Handle, Status
 from gateway.history.question import Deed, Event, HistoryError, Page, Question, Textual
-from gateway.hub import Card, Chunk, Handle, Status, matcher
+from gateway.hub import matcher
 from gateway.manual import NAME as MANUAL
 from gateway.reading import Reading, Readings
 

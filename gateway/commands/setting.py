@@ -10,7 +10,8 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from drivers.api import Quantity, Value
 from gateway.commands.grammar import GLOB, Answer, CommandError, clip, nearest
 from gateway.commands.values import parsed
-from gateway.hub import Handle, matcher
+from gateway.handle import Handle
+from gateway.hub import matcher
 from gateway.manual import NAME as MANUAL
 from gateway.manual import checked
 from gateway.reading import written

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway.clock import Clock, iso
 from gateway.commands.grammar import Answer, CommandError, Row, number
-from gateway.hub import Chunk
+from gateway.handle import Chunk
 
 if TYPE_CHECKING:
     from gateway.commands.session import Session

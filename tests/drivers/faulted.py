@@ -19,7 +19,8 @@ from drivers.codec.modbus_slave import Units
 from gateway import catalog
 from gateway.clock import Clock as Times
 from gateway.device import SILENCE, Device
-from gateway.hub import Card, Hub
+from gateway.handle import Card
+from gateway.hub import Hub
 from gateway.plan import Plan
 from gateway.reading import Readings
 from gateway.ring import Ring

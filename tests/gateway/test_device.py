@@ -37,7 +37,8 @@ from gateway import clock
 from gateway.attempts import FIRST, LONGEST
 from gateway.config import Rules
 from gateway.device import Device as Running
-from gateway.hub import Card, Hub
+from gateway.handle import Card
+from gateway.hub import Hub
 from gateway.memory import Memory
 from gateway.plan import Plan
 from gateway.polls import PATIENCE

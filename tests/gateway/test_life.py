@@ -9,7 +9,8 @@ import pytest
 from automat import NoTransition
 
 from gateway.clock import Clock
-from gateway.hub import Hub, Status
+from gateway.handle import Status
+from gateway.hub import Hub
 from gateway.life import Life, Told, make_life
 
 PAGE = Path(__file__).parents[2] / "docs" / "device-life.md"

@@ -16,8 +16,9 @@ from gateway import catalog
 from gateway.clock import Clock as Times
 from gateway.config import Rules
 from gateway.device import Device
+from gateway.handle import Card
 from gateway.history.question import Deed
-from gateway.hub import Card, Hub
+from gateway.hub import Hub
 from gateway.plan import Plan
 from gateway.ring import Ring
 from gateway.run import Connection, Direct, Fed, Lost

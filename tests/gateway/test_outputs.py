@@ -16,8 +16,9 @@ from drivers.quantities import instance, state
 from gateway import clock
 from gateway.conditions import condition
 from gateway.config import Rules
+from gateway.handle import Card
 from gateway.history.question import Deed
-from gateway.hub import Card, Hub
+from gateway.hub import Hub
 from gateway.memory import EVERY, Memory
 from gateway.output import AGAIN, Locked, Switch
 from gateway.outputs import PATIENCE, Outputs

@@ -9,7 +9,7 @@ import pytest
 
 from drivers import sht31
 from drivers.api import BadValue, Quantity
-from gateway.hub import Card
+from gateway.handle import Card
 from gateway.plan import Plan
 from gateway.plausible import Plausible
 

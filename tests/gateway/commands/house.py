@@ -14,7 +14,8 @@ from drivers.api import Quantity, Value
 from drivers.quantities import humidity, state, temperature
 from gateway.clock import Clock
 from gateway.commands import Answer, Commands, Session, Who
-from gateway.hub import Card, Chunk, Hub, Status
+from gateway.handle import Card, Chunk, Status
+from gateway.hub import Hub
 from gateway.manual import Manual
 from gateway.ring import Ring
 from tests.gateway.commands.pastime import Pastime

@@ -12,7 +12,7 @@ from drivers.api import BadFrame, NoAnswer
 from gateway.commands import Answer, Session
 from gateway.commands.grammar import parse
 from gateway.commands.usage import COMMANDS, TOPICS
-from gateway.hub import Status
+from gateway.handle import Status
 from gateway.reading import Readings
 from tests.gateway.commands.house import House, lines, logged
 

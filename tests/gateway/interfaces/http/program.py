@@ -22,10 +22,11 @@ from drivers.api import NoAnswer, Quantity, Value
 from drivers.quantities import co2, humidity, particles, pressure, state, temperature
 from gateway.clock import Clock
 from gateway.commands import Card, Commands, Status
+from gateway.handle import Chunk
 from gateway.history.events import add_event
 from gateway.history.service import History
 from gateway.history.store import Store
-from gateway.hub import Chunk, Hub
+from gateway.hub import Hub
 from gateway.manual import Manual
 
 DAY = 86_400.0

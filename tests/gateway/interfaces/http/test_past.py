@@ -22,10 +22,10 @@ from twisted.internet.defer import Deferred, fail
 
 from drivers.api import NoAnswer, Quantity
 from gateway.export import COLUMNS
+from gateway.handle import Status
 from gateway.history import offline
 from gateway.history.question import HistoryError, Page, Question
 from gateway.history.store import Store
-from gateway.hub import Status
 from gateway.interfaces.http import parts
 from gateway.interfaces.http.past import WHOLE
 from tests.gateway.interfaces.http.program import HUMIDITY, MODE, TEMPERATURE

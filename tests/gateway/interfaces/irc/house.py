@@ -16,7 +16,8 @@ from drivers.api import Quantity, Value
 from drivers.quantities import humidity, pressure, state, temperature
 from gateway.clock import Clock
 from gateway.commands import Card, Commands, Status
-from gateway.hub import Chunk, Hub
+from gateway.handle import Chunk
+from gateway.hub import Hub
 from gateway.interfaces.irc import IRC
 from gateway.interfaces.irc.connection import Connection
 from gateway.manual import Manual

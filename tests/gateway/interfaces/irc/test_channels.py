@@ -6,7 +6,7 @@ import pytest
 
 from drivers.api import Quantity, Value
 from gateway.clock import Clock
-from gateway.hub import Status
+from gateway.handle import Status
 from gateway.interfaces.irc.channels import Speech, moved, phrase
 from gateway.reading import Reading
 from tests.gateway.interfaces.irc.house import HUMIDITY, PRESSURE, STATE, TEMPERATURE, TIME, Client, Fake, House
