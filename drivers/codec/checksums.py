@@ -64,6 +64,7 @@ CHECKSUMS: dict[str, Checksum] = {
     "sum16": Checksum(2, "big", sum16),
     "xor8": Checksum(1, "big", lambda data: reduce(xor, data, 0)),
     "negated8": Checksum(1, "big", negated8),  # two's complement of the sum
+    "negated16": Checksum(2, "big", lambda data: -sum(data) & 0xFFFF),
     "inverted8": Checksum(1, "big", lambda data: ~sum(data) & 0xFF),  # one's complement of it
     "crc8": Checksum(1, "big", lambda data: crc8(data, 0x07, 0x00)),  # CRC-8/SMBUS
     "crc8-sensirion": Checksum(1, "big", crc8),  # CRC-8/NRSC-5

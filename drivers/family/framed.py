@@ -8,13 +8,14 @@ from functools import partial
 from typing import Any
 
 from drivers.api import Ask, BadFrame, BadValue, DeviceError, Sample, Talk
-from drivers.codec.checksums import Checksum, Order
+from drivers.codec.checksums import CHECKSUMS, Checksum, Order
 from drivers.family.layout import Coding, Field, Layout
 from drivers.family.opening import Step, opened
 from drivers.family.proof import Mark
 from drivers.family.swaying import Swaying
 
 LONGEST = 1024  # bytes of a frame
+ORDERS: tuple[Order, ...] = ("big", "little")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,18 @@ class Check:
         """*frame* with the right checksum in it."""
         at = self.at % len(frame)
         return frame[:at] + self.kind.bytes_of(frame[self.first : self.last], self.order) + frame[at + self.kind.size :]
+
+    def told(self, frame: bytes) -> str:
+        """What to write where the checksum in *frame* is right, but another; one of a single byte fits by chance."""
+        at, size = self.at % len(frame), self.kind.size
+        said, firsts = frame[at : at + size], (self.first, *range(5)) if size > 1 else (self.first,)
+        for name, kind in CHECKSUMS.items() if self.seal(frame) != frame else ():
+            for order in ORDERS if kind.size == size else ():
+                for first in firsts:
+                    if kind.bytes_of(frame[first : self.last], order) == said:
+                        usual = "" if order == kind.order or size == 1 else f', order = "{order}"'
+                        return f'checksum, as of kind = "{name}", from = {first}{usual}'
+        return "checksum"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +96,7 @@ class Shape:
         if self.counted:
             marks.append((self.at, self.counted.size, "length"))
         if self.check and frame:
-            marks.append((self.check.at % len(frame), self.check.kind.size, "checksum"))
+            marks.append((self.check.at % len(frame), self.check.kind.size, self.check.told(frame)))
         return [mark for mark in marks if mark[1]]
 
     def sample(self, layout: Layout, frame: bytes) -> Sample:

@@ -542,6 +542,38 @@ gives = { a = 1, b = 2 }
 """
 
 
+BATTERY = """
+family = "frame"
+title = "x"
+documentation = "x"
+period = 5
+[frame]
+ask = "DD A5 03 00 FF FD 77"
+start = "DD 03 00"
+end = "77"
+length = { at = 3, plus = 7 }
+check = { kind = "negated16", from = 2 }
+[quantity]
+voltage = { at = 4, type = "uint16", scale = 0.01 }
+level = { at = 23 }
+temperature = { at = 27, type = "uint16", scale = 0.1, offset = -273.1 }
+[[vector]]
+hex = "DD 03 00 1B 17 00 00 00 02 D0 03 E8 00 00 20 78 00 00 00 00 00 00 10 48 03 0F 02 0B 76 0B 82 FB FF 77"
+gives = { voltage = 58.88, level = 72, temperature = 20.3 }
+"""
+
+
+@pytest.mark.parametrize(
+    "other", ['"sum16"', '{ kind = "crc16-modbus", from = 3 }', '{ kind = "negated16", order = "little" }']
+)
+def test_which_checksum_it_is_is_told(other: str) -> None:
+    """Jiabaida "Communication protocol" V4: the example of command 03."""
+    made(BATTERY)
+    with pytest.raises(BadTable) as caught:
+        made(BATTERY.replace('{ kind = "negated16", from = 2 }', other))
+    assert '^^ checksum, as of kind = "negated16", from = ' in str(caught.value)
+
+
 def test_a_frame_may_say_its_length() -> None:
     def sealed(data: str) -> bytes:
         body = bytes.fromhex(data)

@@ -7,7 +7,7 @@ import pytest
 from drivers.codec.checksums import CHECKSUMS
 
 CHECKED = {  # of 123456789
-    **{"sum8": 0xDD, "sum16": 0x01DD, "xor8": 0x31, "negated8": 0x23, "inverted8": 0x22},
+    **{"sum8": 0xDD, "sum16": 0x01DD, "xor8": 0x31, "negated8": 0x23, "negated16": 0xFE23, "inverted8": 0x22},
     **{"crc8": 0xF4, "crc8-sensirion": 0xF7, "crc8-dallas": 0xA1},
     **{"crc16-modbus": 0x4B37, "crc16-arc": 0xBB3D, "crc16-x25": 0x906E, "crc16-kermit": 0x2189},
     **{"crc16-ccitt": 0x29B1, "crc16-xmodem": 0x31C3, "crc32": 0xCBF43926},
