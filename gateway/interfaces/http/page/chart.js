@@ -3,10 +3,11 @@
 
 import { span, written } from "./spark.js";
 
-const HEIGHT = 190, LOW = 100; // pixels of a chart, and of one of a flag
+const HEIGHT = 190, LOW = 100, ROOM = 54; // pixels of a chart, of one of a flag, and at the left of both, at least
 const RAW = 2000; // readings that are drawn one by one; of more, the extremes of each step
 const LIVE = 1000; // new readings after which what was is asked for anew
 const LISTED = 10; // changes of a text
+const DECIMALS = 9; // that any quantity has, at most
 const WHOLE = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((each) => each * 10 ** power)).flat();
 
 export const SPANS = { // seconds, and seconds of a step
@@ -205,8 +206,8 @@ export class Chart extends Past {
       scales: { x: { time: this.view.clock().synced, range: () => this.window() }, y: { range: (_, ...ends) => this.height(...ends) } },
       axes: [
         { ...lines, space: 90, size: 28, values: (_, at, __, ___, step) => at.map((each) => this.label(each, step)) },
-        { ...lines, size: 54, space: 34, ...(flag && { splits: () => [0, 1] }), ...(this.quantity.kind === "int" && { incrs: WHOLE }),
-          values: (_, at) => at.map((each) => (flag ? written(this.quantity, each) : String(Number(each.toFixed(6))))) },
+        { ...lines, size: (...those) => this.room(...those), space: 34, ...(flag && { splits: () => [0, 1] }), ...(this.quantity.kind === "int" && { incrs: WHOLE }),
+          values: (_, at) => at.map((each) => (flag ? written(this.quantity, each) : String(Number(each.toFixed(DECIMALS))))) },
       ],
       series: [{}, line, line],
       bands: [{ series: [2, 1], fill: color("--tint") }],
@@ -219,6 +220,15 @@ export class Chart extends Past {
       const at = this.plot.data[0][target.value];
       this.plot.setCursor({ left: this.plot.valToPos(at, "x"), top: 0 });
     };
+  }
+
+  room(plot, labels, axis, cycle) { // for the numbers at the side: one that is cut off is another number
+    if (cycle > 1) return plot.axes[axis]._size; // or it would never end
+    [plot.ctx.font] = plot.axes[axis].font;
+    const widest = Math.max(0, ...(labels ?? []).map((label) => plot.ctx.measureText(label).width));
+    const room = Math.max(ROOM, Math.ceil(widest / devicePixelRatio) + 12);
+    this.figure.style.setProperty("--room", `${room}px`);
+    return room;
   }
 
   height(low, high) { // noise is not a mountain

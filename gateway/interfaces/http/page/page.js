@@ -46,7 +46,7 @@ class Tile {
     find("svg").addEventListener("click", () => find("h3 a").click());
     find("figure input").setAttribute("aria-label", `A moment of ${titled(quantity)}`);
     find(".unit").textContent = quantity.unit;
-    find("summary").textContent = quantity.name;
+    find("summary").append(`${owner(quantity.name)}.`, document.createElement("wbr"), last(quantity.name));
     find("summary").title = "How a program gets it";
     find("details").addEventListener("toggle", () => this.explain(find(".commands")));
     this.element.toggleAttribute("data-wide", quantity.kind === "text");

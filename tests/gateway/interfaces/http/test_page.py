@@ -221,6 +221,18 @@ def test_live_readings_are_drawn_on(browser: Browser, past: Gateway) -> None:
         browser.until(f"return {summary('attic.temperature')}.split('last ')[1] !== {first!r}")
 
 
+def test_the_numbers_at_a_chart_are_whole(browser: Browser, past: Gateway) -> None:
+    """However long they are: with its first digit cut off, one would be false."""
+    canvas = f"{TILE.format('manual.place')}?.querySelector('canvas')"
+    for value in "1234567.8912345", "1234567.8912347", "1234567.8912349":
+        order(browser, f"set place {value}")
+    browser.run("location.hash = 'manual'")
+    browser.until(f"return {canvas}?.width && {summary('manual.place')}.includes('highest')")
+    ink = f"const c = {canvas}, at = x => c.getContext('2d').getImageData(x, 0, 1, c.height).data.some(Boolean);"
+    browser.until(f"{ink} return [...Array(c.width).keys()].some(at)")
+    browser.until(f"{ink} return !at(0)", 10)
+
+
 def test_a_chart_is_read_by_keyboard(browser: Browser, past: Gateway) -> None:
     slider = f"{TILE.format('attic.temperature')}.querySelector('input[type=range]')"
     browser.until(f"return {slider}.offsetHeight")
