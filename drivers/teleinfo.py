@@ -16,6 +16,10 @@ Wiring: I1 and I2 carry 50 kHz; an optocoupler or a "TIC" adapter makes serial d
 mode until your supplier switches it.  Both drivers understand both modes: `teleinfo` sets the line for historic mode,
 `linky` for standard mode.
 
+STGE is a register of 32 bits (section 6.2.3.14), of which are told: the dry contact (bit 0) and the breaker (bits 1 to
+3), both noughts where closed, and the colours of Tempo today (bits 24 and 25) and tomorrow (26 and 27): 1 blue, 2
+white, 3 red.  RELAIS has a bit for each of eight relays, the lowest is that contact's.
+
 Published is what the meter tells.  Tomorrow's colour is told once it is known, the time while the meter's clock is
 right.  A warning (ADPS, ADIR) is only there while more is drawn than agreed.
 """
@@ -23,7 +27,7 @@ right.  A warning (ADPS, ADIR) is only there while more is drawn than agreed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -40,6 +44,9 @@ WORDS = re.compile(r"[A-Z0-9 .\-/+']+")
 PHASES = ("l1", "l2", "l3")
 TARIFFS = ("TH..", "HC..", "HP..", "HN..", "PM..", *(f"H{hour}J{day}" for hour in "CP" for day in "BWR"))
 COLOURS = ("BLEU", "BLAN", "ROUG")
+CONTACT, BREAKER = obis.all_of("state", "contact", "breaker")
+TODAY, TOMORROW = obis.all_of("tariff", "today", "tomorrow")
+RELAYS = obis.all_of("state", *(f"relay_{number}" for number in range(1, 9)))
 WINTER, SUMMER = timedelta(hours=1), timedelta(hours=2)  # ahead of UTC
 NOISE = 1024  # bytes without a group before we say so
 
@@ -73,6 +80,37 @@ class Text:
         return " ".join(data.split())
 
 
+@dataclass(frozen=True, slots=True)
+class Register:
+    """A label whose data are a number of *digits* in *base*, with several quantities in its bits."""
+
+    digits: int
+    base: int
+    quantities: tuple[Quantity, ...]
+    parts: Callable[[int], Sample]
+
+    def read(self, data: str) -> Sample:
+        try:
+            value = int(data, self.base) if len(data) == self.digits and data.isalnum() else -1
+        except ValueError:
+            value = -1
+        if value < 0:
+            raise BadValue(f"{data!r} is no register of {self.digits} digits")
+        return self.parts(value)
+
+
+def stge(bits: int) -> Sample:
+    sample: dict[Quantity, Value] = {CONTACT: not bits & 1, BREAKER: not bits >> 1 & 7}
+    for quantity, at in ((TODAY, 24), (TOMORROW, 26)):
+        if colour := bits >> at & 3:
+            sample[quantity] = COLOURS[colour - 1]
+    return sample
+
+
+def relais(bits: int) -> Sample:
+    return {relay: bool(bits >> at & 1) for at, relay in enumerate(RELAYS)}
+
+
 def energy(which: str) -> Number:
     return Number(obis.named("energy", which), 9, -3)
 
@@ -91,7 +129,7 @@ HISTORIC: dict[str, Number | Text] = {
     **{label: energy(f"import_{label[3:].lower()}") for label in ("EJPHN", "EJPHPM")},
     **{label: energy(f"import_{label[3:].lower()}") for label in (f"BBR{word}" for word in TARIFFS[5:])},
     "PTEC": Text(obis.named("tariff"), 4, TARIFFS),
-    "DEMAIN": Text(obis.named("tariff", "tomorrow"), 4, COLOURS),
+    "DEMAIN": Text(TOMORROW, 4, COLOURS),
     "IINST": Number(obis.named("current"), 3),
     **phases("current", "IINST", 3),
     "IMAX": Number(obis.named("current", "max"), 3),
@@ -124,6 +162,10 @@ STANDARD: dict[str, Number | Text] = {
     "SMAXIN": Number(obis.named("apparent_power", "export_max"), 5),
     "CCASN": Number(obis.named("power", "mean"), 5),
     "CCAIN": Number(obis.named("power", "export_mean"), 5),
+}
+REGISTERS = {
+    "STGE": Register(8, 16, (CONTACT, BREAKER, TODAY, TOMORROW), stge),
+    "RELAIS": Register(3, 10, RELAYS, relais),
 }
 NOTHING = "----"  # the colour of tomorrow, before it is known
 CLOCK = obis.named("time")
@@ -162,9 +204,9 @@ class Teleinfo:
             self.noise = 0
             try:
                 found = group(piece)
-                if found and found[0] in self.sample:  # the marks between two frames are lost
+                if not found.keys().isdisjoint(self.sample):  # the marks between two frames are lost
                     yield from self.end()
-                self.sample |= dict([found] if found else [])
+                self.sample |= found
             except (BadFrame, BadValue) as error:
                 yield error
         elif self.open and not mark:
@@ -187,7 +229,7 @@ def checksum(body: bytes) -> int:
     return (sum(body) & 0x3F) + 0x20
 
 
-def group(raw: bytes) -> tuple[Quantity, Value] | None:
+def group(raw: bytes) -> Sample:
     """What a group says, if it is any of ours."""
     mark = raw[-2:-1]
     if mark not in (HT, SP) or not raw.isascii() or checksum(raw[: -1 if mark == HT else -2]) != raw[-1]:
@@ -196,11 +238,13 @@ def group(raw: bytes) -> tuple[Quantity, Value] | None:
     if not rest:
         raise BadFrame(f"a group without data: {raw!r}")
     if label == "DATE":
-        return (CLOCK, utc(rest[0])) if TIME.fullmatch(rest[0]) else None  # h, e and blank: it does not know
+        return {CLOCK: utc(rest[0])} if TIME.fullmatch(rest[0]) else {}  # h, e and blank: it does not know
     known, data = (STANDARD if mark == HT else HISTORIC).get(label), rest[-1]
-    if known is None or not data.strip() or data == NOTHING:
-        return None
-    return known.quantity, known.read(data)
+    if not data.strip() or data == NOTHING:
+        return {}
+    if mark == HT and label in REGISTERS:
+        return REGISTERS[label].read(data)
+    return {known.quantity: known.read(data)} if known else {}
 
 
 def utc(stamp: str) -> str:
@@ -235,6 +279,7 @@ class Emulator:
         if self.standard:
             now = datetime(2026, 11, 20, 18) + timedelta(seconds=self.age)
             groups.insert(1, sealed(f"DATE\tH{now:%y%m%d%H%M%S}\t\t".encode(), b""))
+            groups += [sealed(b"STGE\t093A0001\t", b""), sealed(b"RELAIS\t002\t", b"")]
         return b"\x02" + b"".join(groups) + b"\x03"
 
     def group(self, label: str, known: Number | Text) -> bytes:
@@ -255,11 +300,13 @@ def sealed(body: bytes, mark: bytes) -> bytes:
 
 
 def row(name: str, title: str, baud: int) -> Driver[Settings]:
+    known = (label.quantity for label in (HISTORIC | STANDARD).values())
+    bits = (quantity for register in REGISTERS.values() for quantity in register.quantities)
     return Driver(
         name=name,
         title=title,
         link=Serial(baud=baud, parity="E", bits=7),
-        quantities=tuple(dict.fromkeys((CLOCK, *(known.quantity for known in (HISTORIC | STANDARD).values())))),
+        quantities=tuple(dict.fromkeys((CLOCK, *known, *bits))),
         period=4.0,
         settings=Settings,
         device=Teleinfo,

@@ -39,6 +39,15 @@ def test_temperature_of_a_real_chip() -> None:
     assert decode(-100_000, 200_498, OTHER)[TEMPERATURE] == pytest.approx(-2.57, abs=0.01)
 
 
+def test_what_is_measured_has_a_sign() -> None:
+    """Two's complement of 24 bits (sections 8.1 and 8.2), of temperature, too, though no chip in a bearable place gets
+    there: a library that reads it without differs from us beyond c0 / 2, some 110 °C."""
+    device, emulator = DPS310(Settings()), Emulator()
+    emulator.raw = -95_000, -1000
+    with pytest.raises(BadValue, match=r"temperature 102\.498"):  # 204 / 2 + 261 * 1000 / 524288
+        meet(device.measure(), emulator)
+
+
 def test_calibration_has_signs() -> None:
     assert calibration(bytes.fromhex("0ccefb 13a74f2ea0 f524 04ba d698 0028 faba")) == (
         *(204, -261, 80500, -53600),

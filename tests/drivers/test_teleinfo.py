@@ -121,8 +121,21 @@ def test_standard_frame() -> None:
             },
             **{"apparent_power_max_l3": 700, "apparent_power_export": 12, "apparent_power_export_max": 2200},
             **{"power_mean": 432, "power_export_mean": 5, "message": "PAS DE MESSAGE", "serial_prm": "16234567890123"},
+            **{"state_contact": False, "state_breaker": True},
+            **{f"state_relay_{number}": False for number in range(1, 9)},
         }
     ]
+
+
+def test_what_stands_in_the_bits_of_a_register() -> None:
+    closed = {"state_contact": True, "state_breaker": True}
+    assert standard("STGE\t093A0000") == [closed | {"tariff_today": "BLEU", "tariff_tomorrow": "BLAN"}]
+    assert standard("STGE\t033A000A") == [closed | {"state_breaker": False, "tariff_today": "ROUG"}]
+    (relays,) = standard("RELAIS\t130")
+    assert [name for name, on in relays.items() if on] == ["state_relay_2", "state_relay_8"]
+    assert historic("STGE 093A0000") == []
+    for body in ("STGE\t93A0000", "STGE\t093A000G", "RELAIS\t0A0", "RELAIS\t-01"):
+        assert [type(event) for event in standard(body)] == [BadValue]
 
 
 def test_time() -> None:
