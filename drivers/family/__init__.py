@@ -7,13 +7,13 @@ for whoever read it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import isclose, isfinite
 from typing import Any, TypeAlias, TypeVar
 
 from drivers import quantities as q
-from drivers.api import KINDS, BadValue, Quantity
+from drivers.api import KINDS, BadValue, Device, Driver, Emulates, Link, Quantity
 
 Table: TypeAlias = Mapping[str, Any]
 Problems: TypeAlias = list[tuple[str, str]]  # dotted key, and what is wrong with it
@@ -113,6 +113,34 @@ SERIAL = {
     "stop_bits": Key((int,), 1, (1, 2)),
 }
 PORT = {**SERIAL, "bits": Key((int,), 8, (7, 8))}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The table has said it all; the place is chosen with the device."""
+
+
+def row(
+    name: str,
+    top: Mapping[str, Any],
+    link: Link,
+    quantities: tuple[Quantity, ...],
+    device: Callable[[], Device],
+    emulator: Callable[[], Emulates],
+    guarded: bool,
+) -> Driver[Settings]:
+    """The driver of a table whose keys *top* has; *guarded*: a checksum tells what was disturbed."""
+    return Driver(
+        name=name,
+        title=top["title"],
+        link=link,
+        quantities=quantities,
+        period=float(top["period"]),
+        settings=Settings,
+        device=lambda settings: device(),
+        emulator=emulator,
+        documentation=about(top, guarded),
+    )
 
 
 def about(top: Mapping[str, Any], guarded: bool) -> str:

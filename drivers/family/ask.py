@@ -12,20 +12,8 @@ from collections.abc import Mapping
 from functools import partial
 
 from drivers.api import Driver, Serial
-from drivers.family import (
-    ASKED,
-    NUMBER,
-    PORT,
-    SETTABLE,
-    BadTable,
-    Key,
-    Problems,
-    Table,
-    about,
-    nearest,
-    take,
-)
-from drivers.family.dialect import Asked, Dialect, Emulator, Outputs, Settings, heard
+from drivers.family import ASKED, NUMBER, PORT, SETTABLE, BadTable, Key, Problems, Settings, Table, nearest, row, take
+from drivers.family.dialect import Asked, Dialect, Emulator, Outputs, heard
 from drivers.family.line import declared, read_fields
 from drivers.family.opening import read_init
 from drivers.family.proof import ERRORS, judged, mute, named, set_right, unknown
@@ -107,17 +95,7 @@ def driver(name: str, table: Table) -> Driver[Settings]:
         problems += mute(make().measure, emulator, heard)
     if problems:
         raise BadTable(problems)
-    return Driver(
-        name=name,
-        title=top["title"],
-        link=Serial(**serial),
-        quantities=declared(fields, derived),
-        period=float(top["period"]),
-        settings=Settings,
-        device=lambda settings: make(),
-        emulator=emulator,
-        documentation=about(top, guarded=False),
-    )
+    return row(name, top, Serial(**serial), declared(fields, derived), make, emulator, guarded=False)
 
 
 def read_commands(

@@ -24,11 +24,6 @@ from drivers.family.swaying import Swaying
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """The table has said it all; the address is chosen with its place."""
-
-
-@dataclass(frozen=True, slots=True)
 class Step:
     """Write *write*; or read register *pointer*, which must hold *expect* in the bits of *mask*; then wait."""
 

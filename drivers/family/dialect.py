@@ -24,11 +24,6 @@ SILENCE = 0.1  # seconds that end an answer which nothing else ends
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """The table has said it all."""
-
-
-@dataclass(frozen=True, slots=True)
 class Dialect:
     """All that a table says of the device's language."""
 

@@ -15,10 +15,10 @@ from typing import Any
 
 from drivers.api import Device, DeviceError, Driver, Serial
 from drivers.codec.checksums import CHECKSUMS
-from drivers.family import ABOUT, NUMBER, PORT, BadTable, Key, Problems, Table, about, take
+from drivers.family import ABOUT, NUMBER, PORT, BadTable, Key, Problems, Settings, Table, row, take
 from drivers.family.command import AskedOutputs, Obeying, Obeys, TalkingOutputs, read_commands
 from drivers.family.fields import overlay, read_coding, read_layout
-from drivers.family.framed import LONGEST, Asked, Check, Settings, Shape, Talker
+from drivers.family.framed import LONGEST, Asked, Check, Shape, Talker
 from drivers.family.opening import read_init
 from drivers.family.proof import ERRORS, draw, hexed, judged, named, set_right, unknown
 
@@ -128,17 +128,7 @@ def driver(name: str, table: Table) -> Driver[Settings]:
         shape.sample(layout, emulator().frame())
     except DeviceError as error:
         raise BadTable([("emulator", f"{type(error).__name__}: {error}")]) from None
-    return Driver(
-        name=name,
-        title=top["title"],
-        link=Serial(**serial),
-        quantities=layout.quantities,
-        period=float(top["period"]),
-        settings=Settings,
-        device=lambda settings: make(),
-        emulator=emulator,
-        documentation=about(top, guarded=shape.check is not None),
-    )
+    return row(name, top, Serial(**serial), layout.quantities, make, emulator, guarded=shape.check is not None)
 
 
 def spaced(raw: bytes) -> str:

@@ -19,11 +19,6 @@ ORDERS: tuple[Order, ...] = ("big", "little")
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """The table has said it all."""
-
-
-@dataclass(frozen=True, slots=True)
 class Check:
     """A checksum over the bytes *first* to *last*, which stands at *at*; below 0 they count from the frame's end."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,10 +20,11 @@ from drivers.family import (
     BadTable,
     Key,
     Problems,
+    Settings,
     Table,
-    about,
     nearest,
     quantity,
+    row,
     take,
     worded,
 )
@@ -55,11 +55,6 @@ VECTOR = {
     "gives": Key((dict,), {}),
     "error": Key((str,), "", ("BadFrame", "BadValue")),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The table has said it all."""
 
 
 def driver(name: str, table: Table) -> Driver[Settings]:
@@ -113,17 +108,7 @@ def driver(name: str, table: Table) -> Driver[Settings]:
     problems += disproved(make, vectors, own) or mute(make(), speaker(), own)
     if problems:
         raise BadTable(problems)
-    return Driver(
-        name=name,
-        title=top["title"],
-        link=Serial(**serial),
-        quantities=own,
-        period=float(top["period"]),
-        settings=Settings,
-        device=lambda settings: make(),
-        emulator=speaker,
-        documentation=about(top, guarded=False),
-    )
+    return row(name, top, Serial(**serial), own, make, speaker, guarded=False)
 
 
 def read_fields(said: Table, keys: Mapping[str, Key], problems: Problems) -> tuple[Mapping[str, Field], Derived]:

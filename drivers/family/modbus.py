@@ -14,11 +14,11 @@ from typing import Any
 from drivers.api import DeviceError, Driver, Modbus, Operation, Request
 from drivers.codec.crc import crc16_modbus
 from drivers.codec.modbus import OWN, REGISTERS, Exchange, pdu, sealed
-from drivers.family import ASKED, NUMBER, SERIAL, BadTable, Key, Problems, Table, about, take
+from drivers.family import ASKED, NUMBER, SERIAL, BadTable, Key, Problems, Settings, Table, row, take
 from drivers.family.fields import ORDERS, overlay, read_layout
 from drivers.family.layout import Field, Layout
 from drivers.family.proof import ERRORS, draw, hexed, judged, mute, named, talked, unknown
-from drivers.family.unit import SPACES, Emulator, Outputs, Settings, Unit, answered, cut
+from drivers.family.unit import SPACES, Emulator, Outputs, Unit, answered, cut
 
 ADDRESS = Key((int,), None, span=(0, 0xFFFF))
 ASKING = {
@@ -127,17 +127,8 @@ def driver(name: str, table: Table) -> Driver[Settings]:
         problems += mute(make().measure, emulator, answered)
     if problems:
         raise BadTable(problems)
-    return Driver(
-        name=name,
-        title=top["title"],
-        link=Modbus(**{key: line[key] for key in (*SERIAL, "unit", "timeout")}),
-        quantities=layout.quantities,
-        period=float(top["period"]),
-        settings=Settings,
-        device=lambda settings: make(),
-        emulator=emulator,
-        documentation=about(top, guarded=True),
-    )
+    link = Modbus(**{key: line[key] for key in (*SERIAL, "unit", "timeout")})
+    return row(name, top, link, layout.quantities, make, emulator, guarded=True)
 
 
 def read_init(said: Table, single: int, where: str, problems: Problems) -> list[Request]:

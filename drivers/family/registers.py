@@ -23,8 +23,8 @@ from drivers.api import (
     Value,
 )
 from drivers.codec.checksums import CHECKSUMS
-from drivers.family import ASKED, NUMBER, BadTable, Key, Problems, Table, about, take
-from drivers.family.chip import Chip, Emulator, Map, Outputs, Settings, Step, transferred
+from drivers.family import ASKED, NUMBER, BadTable, Key, Problems, Settings, Table, row, take
+from drivers.family.chip import Chip, Emulator, Map, Outputs, Step, transferred
 from drivers.family.fields import overlay, read_layout
 from drivers.family.proof import ERRORS, draw, hexed, judged, mute, named, talked, unknown
 
@@ -99,17 +99,7 @@ def driver(name: str, table: Table) -> Driver[Settings]:
         problems += mute(make().measure, emulator, transferred)
     if problems:
         raise BadTable(problems)
-    return Driver(
-        name=name,
-        title=top["title"],
-        link=I2C(addresses),
-        quantities=layout.quantities,
-        period=float(top["period"]),
-        settings=Settings,
-        device=lambda settings: make(),
-        emulator=emulator,
-        documentation=about(top, guarded=check is not None),
-    )
+    return row(name, top, I2C(addresses), layout.quantities, make, emulator, guarded=check is not None)
 
 
 def pointed(said: int | str, where: str, problems: Problems) -> bytes:

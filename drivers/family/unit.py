@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from drivers.api import BadValue, NoAnswer, Operation, Quantity, Request, Sample, Talk, Value
@@ -17,11 +17,6 @@ from drivers.family.swaying import Swaying
 # What a unit refused, or twice in a row did not answer to, it is asked again after 20 more measurements, then 40 ...
 AGAIN, DOUBLED = 10, 6
 SPACES = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}  # and the function that reads each
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The table has said it all; the unit is chosen with its place."""
 
 
 class Unit:

@@ -23,7 +23,6 @@ WIDE = 2**53  # numbers beyond that are kept as they are, not as decimals
 HEAD = Struct("<qc")  # the smallest, and the type code of what stands above it
 LENGTHS = Struct("<II")
 WIDTHS = {"B": 1 << 8, "H": 1 << 16, "I": 1 << 32}
-Column = Sequence[int] | Sequence[float]
 
 
 def packed(column: Sequence[int] | Sequence[float]) -> bytes:

@@ -35,8 +35,8 @@ HELD = 50_000  # readings, at most, that wait for more of their series: a block 
 Tell = Callable[[int], None]  # how many readings are done
 Read = Callable[[Path], Iterator["Row"]]
 Key = tuple[str, str, str, int, int]  # name, kind, unit, digits, boot
-Told = tuple[int, int, Value, bool, int | None]  # ms, seq, value, suspect, offset of the wall clock in milliseconds
-Row = tuple[Key, Told]
+Entry = tuple[int, int, Value, bool, int | None]  # ms, seq, value, suspect, offset of the wall clock in milliseconds
+Row = tuple[Key, Entry]
 
 
 def add(store: Store, rows: Iterable[Row], tell: Tell) -> int:
@@ -48,8 +48,8 @@ def add(store: Store, rows: Iterable[Row], tell: Tell) -> int:
         for batch in batches(rows, tell):
             series = {key: store.same(Series(0, *key[:-1], FOREVER)) for key in batch}
             with store.committing():
-                for key, told in sorted(batch.items(), key=lambda each: each[0][-1]):
-                    if count := put(store, series[key], key[-1], told):
+                for key, entries in sorted(batch.items(), key=lambda each: each[0][-1]):
+                    if count := put(store, series[key], key[-1], entries):
                         added += count
                         touched.setdefault(key[-1], set()).add(series[key].id)
             store.boot = max([store.boot, *(boot for *_, boot in batch)])
@@ -62,16 +62,16 @@ def add(store: Store, rows: Iterable[Row], tell: Tell) -> int:
             store.db.execute("INSERT OR REPLACE INTO kept VALUES ('gateway', 'boot', ?)", (b"%d" % store.boot,))
 
 
-def batches(rows: Iterable[Row], tell: Tell) -> Iterator[dict[Key, list[Told]]]:
+def batches(rows: Iterable[Row], tell: Tell) -> Iterator[dict[Key, list[Entry]]]:
     """*rows* by series and boot: a block of one, with all of the boots before, whose end tells when this one began; or
     all that are held when they are too many.  An error with which *rows* end comes last."""
-    held: dict[Key, list[Told]] = {}
+    held: dict[Key, list[Entry]] = {}
     count = seen = 0
     failed: Exception | None = None
     try:
-        for seen, (key, told) in enumerate(rows, 1):
+        for seen, (key, entry) in enumerate(rows, 1):
             mine = held.setdefault(key, [])
-            mine.append(told)
+            mine.append(entry)
             count += 1
             if len(mine) == SIZE:
                 yield {each: held.pop(each) for each in list(held) if each == key or each[-1] < key[-1]}
@@ -89,7 +89,7 @@ def batches(rows: Iterable[Row], tell: Tell) -> Iterator[dict[Key, list[Told]]]:
         raise failed
 
 
-def put(store: Store, series: Series, boot: int, rows: list[Told]) -> int:
+def put(store: Store, series: Series, boot: int, rows: list[Entry]) -> int:
     """Store what is not there yet of *rows*, in blocks that do not overlap: one that is there and in which some of them
     belong is made anew with these.  How many were new.  Raises HistoryError when they are of another boot."""
     rows.sort(key=itemgetter(0, 1))
@@ -99,7 +99,7 @@ def put(store: Store, series: Series, boot: int, rows: list[Told]) -> int:
              if stop >= span.start and (points := whole(store, block, boot, rest=True)) is not None]  # fmt: skip
     found = [reading for _, points in among for reading in readings(points)]
     there = {seq: ms for ms, seq, _, _ in found}
-    fresh = {seq: told for told in rows if (seq := told[1]) not in there}
+    fresh = {seq: entry for entry in rows if (seq := entry[1]) not in there}
     for ms, seq, *_ in rows:
         if ms != there.get(seq, ms):
             raise HistoryError(f"{series.name}: reading {seq} of start {boot} is there already, and was at another "

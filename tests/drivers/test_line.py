@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import drivers.family
 from drivers import quantities
 from drivers.api import BadFrame, BadValue, DeviceError, Driver, Feeds, Serial, Value
-from drivers.family import KNOWN, BadTable, line
+from drivers.family import KNOWN, BadTable, Settings, line
 from drivers.family.text import LONGEST
 from tests.drivers.talk import meet
 
@@ -156,7 +156,7 @@ def test_half_a_line_at_the_beginning_is_no_reading() -> None:
         ("keyvalue", b"temperature=21\n", b"humidity=40\n"),  # it may have been outside_temperature
         ("jsonlines", b'"temperature": 21}\n', b'{"humidity": 40}\n'),
     ):
-        device = shipped(name).device(line.Settings())
+        device = shipped(name).device(Settings())
         assert isinstance(device, Feeds)
         assert [e for e in device.feed(torn) if not isinstance(e, BadFrame)] == []
         assert len([e for e in device.feed(whole) if not isinstance(e, DeviceError)]) == 1
@@ -171,7 +171,7 @@ def test_invalid_utf_8_is_a_bad_frame() -> None:
 
 @pytest.mark.parametrize("size", [1, 7, 1000, 1_000_000])
 def test_a_line_without_end_is_one_bad_frame_and_holds_no_memory(size: int) -> None:
-    device = shipped("keyvalue").device(line.Settings())
+    device = shipped("keyvalue").device(Settings())
     assert isinstance(device, Feeds)
     said, events = b"\n" + b"temperature=1 " * 300 + b"\nhumidity=40\n", list[object]()
     for at in range(0, len(said), size):
@@ -462,13 +462,13 @@ ask = "PUMP RUN"
 """
 
 
-def valve(change: tuple[str, str] = ("", "")) -> Driver[line.Settings]:
+def valve(change: tuple[str, str] = ("", "")) -> Driver[Settings]:
     return line.driver("x", tomllib.loads(VALVE.replace(*change, 1)))
 
 
 def test_a_talking_device_is_told_what_it_needs_and_set() -> None:
     row = valve()
-    device: Any = row.device(line.Settings())
+    device: Any = row.device(Settings())
     emulator: Any = row.emulator()
     opening, state, note = row.quantities
     assert opening.writable and state.writable
@@ -485,7 +485,7 @@ def test_a_talking_device_is_told_what_it_needs_and_set() -> None:
 
 def test_what_it_says_meanwhile_is_no_answer() -> None:
     row = valve()
-    device: Any = row.device(line.Settings())
+    device: Any = row.device(Settings())
     opening, state, _ = row.quantities
     asked = next(device.write(opening, 5.0))
     assert asked.write == b"VALVE 005\n" and asked.frame(b"OK") == 0 and asked.frame(b"OK\r\n") == 3
