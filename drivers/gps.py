@@ -25,7 +25,8 @@ whose sentences differ about place or fix, and one whose time or place jumps: th
 UBX needs no setting and may stand beside NMEA on the same line; then the sentences' positions are left out, for they
 say the same with fewer digits.  NAV-PVT tells all but HDOP (DOP) and what is in view (SAT); of old receivers POSLLH,
 STATUS, SOL, VELNED, DOP, TIMEUTC, TIMEGPS and SVINFO are put together (drivers/codec/ubx.py draws them).  SOL without
-POSLLH has no height above the sea.
+POSLLH has no height above the sea.  HNR-PVT tells ten times a second and more where it is now; then the others count
+satellites only.
 
 It is a fix when satellites were measured: mode A, D, F, P or R, quality 1 to 5 or 9.  What dead reckoning gives (E, 6;
 in UBX fix 1), in a tunnel, is published with the mode `estimated`.  Typed-in (M, 7) and simulated (S, 8) positions are
@@ -69,11 +70,13 @@ from drivers.quantities import satellites_in_view
 IN_VIEW = satellites_in_view()
 QUANTITIES = (TIME, MODE, LATITUDE, LONGITUDE, ALTITUDE, SPEED, TRACK, SATELLITES, IN_VIEW, HDOP)
 SOLVED = (TIME, LATITUDE, LONGITUDE, ALTITUDE, SPEED, TRACK, SATELLITES, IN_VIEW, HDOP)  # as ubx.Solution has them
+NOTHING = 6 * (None,)  # of time, place and way
 SOLUTIONS = ("none", "estimated", "2d", "3d")  # by the dimensions it has
 
 GSV_REST = 3  # rounds of GSV left out when one is counted: they are most of what a receiver says, and change slowly
 BINARY = ubx.START[:1]
 UBX_LIFE = 10  # epochs of sentences that are left out after one in UBX
+QUICK_LIFE = 3  # solutions that lie behind after an HNR-PVT
 BAUDS = (9600, 38400, 115200, 4800, 57600, 19200)  # the usual ones, most usual first
 
 
@@ -91,7 +94,7 @@ class GPS:
         self.sky = InView()
         self.passed = 0  # by the sentences when the sky was last looked at
         self.rest = 0  # GSV still to be left out
-        self.ubx_life = 0
+        self.ubx_life = self.quick_life = 0
 
     def feed(self, data: bytes) -> Iterator[Sample | DeviceError]:
         binary = self.frames.held or BINARY in data
@@ -106,8 +109,23 @@ class GPS:
                 yield piece
             else:
                 self.sentences.noise = 0  # what stands between, such as RTCM, is no sign of a wrong speed
-                for event in self.binary_epochs.take(piece):
-                    yield self.solve(event) if isinstance(event, ubx.Solution) else event
+                yield from self.read(piece)
+
+    def read(self, frame: ubx.Frame) -> Iterator[Sample | DeviceError]:
+        """Take one frame.  Where HNR-PVT speaks, the others tell of an instant that lies behind: of them counts what
+        that does not tell."""
+        if frame.kind == ubx.HNR and frame.payload:
+            self.quick_life = QUICK_LIFE
+            found = ubx.quick(frame)
+            yield self.solve(found) if isinstance(found, ubx.Solution) else found
+        for event in self.binary_epochs.take(frame):
+            if not isinstance(event, ubx.Solution):
+                yield event
+            elif self.quick_life:
+                self.quick_life -= 1
+                yield self.solve(ubx.Solution(event.dimensions, *NOTHING, event.satellites, event.in_view, event.hdop))
+            else:
+                yield self.solve(event)
 
     def listen(self, data: bytes) -> Iterator[Sample | DeviceError]:
         """Take sentences."""

@@ -22,6 +22,11 @@ Payloads begin with iTOW, the GPS time of the week in ms (only TIMEUTC's and TIM
     01 30 SVINFO   channels, 3 bytes, 12 of each channel: it, satellite, flags, quality, strength, elevation I1 ...
     01 35 SAT      version, satellites, 2 bytes, 12 of each satellite: system, number, strength, elevation I1 ...
     01 61 EOE      the instant is over
+    28 00 HNR-PVT  year U2, month, day, hour, minute, second, valid, ns I4, fix, flags, 2 bytes, longitude I4 1e-7
+                   degrees, latitude, height mm, height above sea, speed over ground mm/s, speed, heading 1e-5 degrees
+
+HNR-PVT comes ten to thirty times a second, of instants of its own, before those of the others, from receivers with
+sensors of motion.
 
 A fix is 2 or 3 dimensions, or 3 with dead reckoning (fix 2, 3, 4), and flag 0 says that it is good enough (section
 8.1).  Dead reckoning alone (1) is an estimate, time alone (5) is none.
@@ -47,6 +52,14 @@ CLASSES = frozenset((1, 2, 4, 5, 6, 9, 10, 11, 13, 16, 19, 33, 39, 40, 41, 0xF0,
 
 PVT, POSLLH, STATUS, DOP, SOL, VELNED, TIMEGPS, TIMEUTC, SVINFO, SAT, EOE = (
     b"\x01" + bytes([number]) for number in (0x07, 0x02, 0x03, 0x04, 0x06, 0x12, 0x20, 0x21, 0x30, 0x35, 0x61)
+)
+HNR = b"\x28\x00"
+QUICK = Struct("<I H5BB iBB2x ii4xi i4xi")
+Quick = namedtuple(
+    "Quick",
+    "tow year month day hour minute second valid nano fix flags longitude latitude altitude speed heading "
+    "satellites flags3",  # of PVT, which this has not
+    defaults=(None, 0),
 )
 SKIES = {SVINFO: 5, SAT: 3}  # where of a satellite's 12 bytes its elevation stands
 LAYOUTS: dict[bytes, tuple[Struct, Callable[..., Any]]] = {  # what of each payload is of use
@@ -195,6 +208,17 @@ class Epochs:
 def in_view(elevations: bytes) -> int:
     """How many stand above the horizon; of some satellites the receiver knows no more than that they are."""
     return sum(elevation < 128 for elevation in elevations)
+
+
+def quick(frame: Frame) -> Solution | DeviceError:
+    """What an HNR-PVT says."""
+    if len(frame.payload) < QUICK.size:
+        return BadFrame(f"message {frame.kind.hex(' ')} of {len(frame.payload)} bytes, not {QUICK.size}")
+    said = Quick(*QUICK.unpack_from(frame.payload))
+    try:
+        return solution({PVT: said}, DIMENSIONS.get(said.fix, 0) * (said.flags & 1), None)
+    except BadValue as error:
+        return error
 
 
 def solution(said: Said, dimensions: int, leap: int | None) -> Solution:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from struct import pack
 from typing import Any
 
 import pytest
@@ -676,6 +677,33 @@ def test_emulator_walks_on() -> None:
     a, b = good[0], good[10]  # it moves where it says, as fast as it says
     metres = (b[LONGITUDE] - a[LONGITUDE]) * 111_120 * 0.6228
     assert metres == pytest.approx(10 * a[SPEED], rel=0.02) and 89 < a[TRACK] < 92
+
+
+# As a NEO-M8L said them, one after the other (gpsd, test/daemon/ublox-neo-m8l.log)
+QUICK = (228_731_100, 2024, 1, 30, 15, 31, 53, 0x37, 100_000_003, 4, 0x1D)
+HERE = (93_117_350, 487_409_613, 0, 264_809, 287, 0, 22_457_686, 22_457_686)
+
+
+def quick(fix: int = 4, flags: int = 0x1D) -> bytes:
+    return ubx.seal(ubx.HNR, pack("<IH6BiBB2x8i20x", *QUICK[:9], fix, flags, *HERE))
+
+
+def test_high_rate_positions_of_ublox() -> None:
+    here = {TIME: "2024-01-30T15:31:53.100Z", MODE: "3d", LATITUDE: 48.7409613, LONGITUDE: 9.311735}
+    here |= {ALTITUDE: 264.809, SPEED: 0.287, TRACK: pytest.approx(224.57686)}
+    assert fed(quick()) == [here]
+    assert fed(quick(fix=1))[0][MODE] == "estimated"  # type: ignore[index]
+    assert fed(quick(flags=0x1C)) == fed(quick(fix=5)) == [{TIME: here[TIME], MODE: "none"}]
+    assert fed(ubx.seal(ubx.HNR, b"")) == []
+    assert [type(event) for event in fed(ubx.seal(ubx.HNR, bytes(47)))] == [BadFrame]
+
+
+def test_beside_high_rate_positions_the_others_lie_behind() -> None:
+    said = BinaryEmulator().tick(6.0)
+    alone, (quicker, behind, *later) = fed(said), fed(quick() + said)
+    assert isinstance(alone[0], dict) and isinstance(behind, dict) and quicker == fed(quick())[0]
+    assert behind == {key: alone[0][key] for key in (MODE, SATELLITES, HDOP)}
+    assert later[-1] == alone[-1]  # it has stopped
 
 
 GNS = "GNGNS,120000,4807.038,N,01131.000,E,AA,08,0.9,545.4,46.9,,"
