@@ -23,7 +23,7 @@ from struct import Struct
 from drivers.api import I2C, BadFrame, Driver, Sample, Sleep, Talk, Transfer
 from drivers.codec.bits import unpack
 from drivers.codec.crc import crc8
-from drivers.emulation import sway
+from drivers.emulation import Room
 from drivers.quantities import humidity, temperature
 
 TEMPERATURE = temperature(-40, 85, digits=2)
@@ -95,13 +95,12 @@ def decode(status: int, data: int) -> Sample:
     }
 
 
-class Emulator:
+class Emulator(Room):
     """A sensor in a room, just switched on."""
 
     def __init__(self, chip: Chip) -> None:
         self.chip = chip
-        self.celsius, self.percent = 21.5, 40.0
-        self.age, self.status, self.answer = 0.0, 0x10, b""
+        self.status, self.answer = 0x10, b""
 
     def transfer(self, write: bytes, read: int) -> bytes:
         if write == self.chip.load:
@@ -111,11 +110,6 @@ class Emulator:
             bare = bytes((self.status,)) + data.to_bytes(5, "big")
             self.answer = (bare + bytes((crc8(bare),)))[: self.chip.frame.size]
         return self.answer[:read]
-
-    def tick(self, seconds: float) -> bytes:
-        self.age += seconds
-        self.celsius, self.percent = sway(self.age, 21.5, 1.5), sway(self.age, 40.0, 6.0, period=900.0)
-        return b""
 
 
 def row(name: str, chip: Chip, more: str = "") -> Driver[Settings]:

@@ -18,3 +18,14 @@ class Ages:
     def tick(self, seconds: float) -> bytes:
         self.age += seconds
         return b""
+
+
+class Room(Ages):
+    """An emulator in a room, which is now warmer and now damper."""
+
+    celsius, percent = 21.5, 40.0
+
+    def tick(self, seconds: float) -> bytes:
+        super().tick(seconds)
+        self.celsius, self.percent = sway(self.age, 21.5, 1.5), sway(self.age, 40.0, 6.0, period=900.0)
+        return b""

@@ -21,7 +21,7 @@ from typing import Literal
 
 from drivers.api import I2C, Driver, Sample, Talk
 from drivers.codec.sensirion import asked, seal, serial_number
-from drivers.emulation import sway
+from drivers.emulation import Room
 from drivers.quantities import humidity, temperature
 
 TEMPERATURE = temperature(-40, 125, digits=2)
@@ -55,12 +55,10 @@ class SHT4x:
         }
 
 
-class Emulator:
+class Emulator(Room):
     """A sensor in a room."""
 
     def __init__(self) -> None:
-        self.celsius, self.percent = 21.5, 40.0
-        self.age = 0.0
         self.answer = b""
 
     def transfer(self, write: bytes, read: int) -> bytes:
@@ -69,11 +67,6 @@ class Emulator:
         elif write:
             self.answer = seal(round((self.celsius + 45) / 175 * 65535), round((self.percent + 6) / 125 * 65535))
         return self.answer[:read]
-
-    def tick(self, seconds: float) -> bytes:
-        self.age += seconds
-        self.celsius, self.percent = sway(self.age, 21.5, 1.5), sway(self.age, 40.0, 6.0, period=900.0)
-        return b""
 
 
 def row(chip: str) -> Driver[Settings]:

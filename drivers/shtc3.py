@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from drivers.api import I2C, Driver, Sample, Sleep, Talk, Transfer, WrongDevice
 from drivers.codec.sensirion import asked, seal, words
-from drivers.emulation import sway
+from drivers.emulation import Room
 from drivers.quantities import humidity, temperature
 
 TEMPERATURE = temperature(-40, 125, digits=2)
@@ -64,12 +64,10 @@ class SHTC3:
         }
 
 
-class Emulator:
+class Emulator(Room):
     """A sensor in a room.  Asleep it answers to nothing but a call."""
 
     def __init__(self) -> None:
-        self.celsius, self.percent = 21.5, 40.0
-        self.age = 0.0
         self.awake, self.answer = True, b""
 
     def transfer(self, write: bytes, read: int) -> bytes:
@@ -80,11 +78,6 @@ class Emulator:
         elif self.awake and write == MEASURE:
             self.answer = seal(round((self.celsius + 45) / 175 * 65536), round(self.percent / 100 * 65536))
         return self.answer[:read]
-
-    def tick(self, seconds: float) -> bytes:
-        self.age += seconds
-        self.celsius, self.percent = sway(self.age, 21.5, 1.5), sway(self.age, 40.0, 6.0, period=900.0)
-        return b""
 
 
 DRIVER = Driver(

@@ -28,7 +28,7 @@ from functools import partial
 
 from drivers.api import I2C, BadFrame, Driver, Sample, Sleep, Talk, Transfer, WrongDevice
 from drivers.codec.crc import crc8
-from drivers.emulation import sway
+from drivers.emulation import Room
 from drivers.quantities import humidity, temperature
 
 TEMPERATURE = temperature(-40, 125, digits=2)
@@ -96,13 +96,12 @@ def identity(answer: bytes) -> int:
     return answer[0]
 
 
-class Emulator:
+class Emulator(Room):
     """A sensor in a room."""
 
     def __init__(self, chip: int) -> None:
         self.chip = chip
-        self.celsius, self.percent = 21.5, 40.0
-        self.age, self.answer = 0.0, b""
+        self.answer = b""
 
     def transfer(self, write: bytes, read: int) -> bytes:
         if write == WHO:
@@ -112,11 +111,6 @@ class Emulator:
         elif write == MEASURE_TEMPERATURE:
             self.answer = sealed(round((self.celsius + 46.85) / 175.72 * 65536) & ~3)
         return self.answer[:read]
-
-    def tick(self, seconds: float) -> bytes:
-        self.age += seconds
-        self.celsius, self.percent = sway(self.age, 21.5, 1.5), sway(self.age, 40.0, 6.0, period=900.0)
-        return b""
 
 
 def sealed(word: int) -> bytes:
