@@ -89,6 +89,12 @@ def lines(answer: Any) -> list[str]:
     return [row.text for row in answer.rows] + [answer.status]
 
 
+def say(session: Session, line: str) -> list[str]:
+    """What comes of *line*, which must be there at once."""
+    answer = session.perform(line)
+    return lines(getattr(answer, "result", answer))
+
+
 @contextmanager
 def logged() -> Iterator[list[Any]]:
     """What is logged meanwhile."""

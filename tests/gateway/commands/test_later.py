@@ -11,25 +11,9 @@ from twisted.internet.defer import Deferred
 from gateway.commands import Session
 from gateway.history.question import HistoryError
 from gateway.jobs import JOBS, Jobs
-from tests.gateway.commands.house import House, lines
+from tests.gateway.commands.house import House, say
 
 DAY = "2026-11-20T17:"
-
-
-@pytest.fixture
-def house() -> House:
-    return House()
-
-
-@pytest.fixture
-def session(house: House) -> Session:
-    house.measure()
-    return house.open()
-
-
-def say(session: Session, line: str) -> list[str]:
-    answer = session.perform(line)
-    return lines(getattr(answer, "result", answer))
 
 
 def test_a_job_outlives_its_author(house: House, session: Session) -> None:

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from drivers.quantities import state
 from gateway.commands import Answer, Commands, Session, Who, past
 from gateway.history.file import HistoryError
-from tests.gateway.commands.house import PEOPLE, STATE, Device, House, lines, logged
+from tests.gateway.commands.house import PEOPLE, STATE, Device, House, lines, logged, say
 
 DAY = "2026-11-20T17:"
 
@@ -28,11 +28,6 @@ def house() -> House:
 @pytest.fixture
 def session(house: House) -> Session:
     return house.open()
-
-
-def say(session: Session, line: str) -> list[str]:
-    answer = session.perform(line)
-    return lines(getattr(answer, "result", answer))
 
 
 def objects(answer: Any) -> list[dict[str, Any]]:

@@ -14,24 +14,9 @@ from gateway.commands.grammar import parse
 from gateway.commands.usage import COMMANDS, TOPICS
 from gateway.handle import Status
 from gateway.reading import Readings
-from tests.gateway.commands.house import House, lines, logged
+from tests.gateway.commands.house import House, lines, logged, say
 
 NOW = "2026-11-20T17:00:00.000Z"
-
-
-@pytest.fixture
-def house() -> House:
-    return House()
-
-
-@pytest.fixture
-def session(house: House) -> Session:
-    house.measure()
-    return house.open()
-
-
-def say(session: Session, line: str) -> list[str]:
-    return lines(session.perform(line))
 
 
 def objects(answer: Any) -> list[dict[str, Any]]:

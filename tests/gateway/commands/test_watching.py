@@ -7,12 +7,7 @@ import pytest
 from gateway.commands import Session
 from gateway.commands.watching import PLAIN, Terms, understood
 from gateway.reading import Readings
-from tests.gateway.commands.house import HUMIDITY, TEMPERATURE, House, lines
-
-
-@pytest.fixture
-def house() -> House:
-    return House()
+from tests.gateway.commands.house import HUMIDITY, TEMPERATURE, House, say
 
 
 @pytest.fixture
@@ -29,10 +24,6 @@ def session(house: House, told: list[str]) -> Session:
 
     session.push = push
     return session
-
-
-def say(session: Session, line: str) -> list[str]:
-    return lines(session.perform(line))
 
 
 def measure(house: House, *values: float, every: float = 1.0) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.commands import Row, Session
-from tests.gateway.commands.house import House, lines
+from tests.gateway.commands.house import House, say
 
 NOW = "2026-11-20T17:00:00.000Z"
 
@@ -27,11 +27,6 @@ class Asker:
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
-
-
-@pytest.fixture
 def asker() -> Asker:
     return Asker()
 
@@ -41,10 +36,6 @@ def session(house: House, asker: Asker) -> Session:
     session = house.open()
     session.pour = asker.pour
     return session
-
-
-def say(session: Session, line: str) -> list[str]:
-    return lines(session.perform(line))
 
 
 def test_what_went_over_the_wire(house: House, session: Session) -> None:
