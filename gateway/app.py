@@ -71,17 +71,7 @@ class Gateway(Service):
         boot, floor = max(boot, store.boot + 1), max(last_known(noted), store.floor())
         self.clock = Clock(boot, lambda: monotonic() - began, store.times(), floor)
         self.hub = Hub(self.clock)
-        self.history = History(
-            reactor,
-            self.clock,
-            store,
-            path=path,
-            why=why,
-            keeps=kept.keep,
-            most=kept.size,
-            bytes_per_day=kept.bytes_per_day,
-            failures=self.failures,
-        )
+        self.history = History(reactor, self.clock, store, kept, path=path, why=why, failures=self.failures)
         self.hub.subscribe(self.history.hear, "*")
         self.commands = Commands(self.hub, Manual(self.hub), reactor, self.history)
         self.commands.facts.update(pid=0, loads=1, config="", notice=self.noticed())

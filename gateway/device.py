@@ -137,7 +137,7 @@ class Device(Service):
         """Measure now, *whole* also what is not asked for each time, or join the measurement under way; of a device
         that only talks, wait for what it says next."""
         if self.connection is None:
-            return fail(NoAnswer(f"{self.who} is {self.status.state}: {self.status.reason}"))
+            return fail(self.away())
         measure = getattr(self.device, "measure", None)  # isinstance(..., Measures) takes Python 3.11 long
         if measure is None and not self.plan.card.period:
             return succeed(None)
@@ -151,6 +151,9 @@ class Device(Service):
             self.measuring = self.hold(cast(Talk[Sample], measure())).addCallback(self.publish)
             self.measuring.addBoth(self.measured)
         return waiting
+
+    def away(self) -> NoAnswer:
+        return NoAnswer(f"{self.who} is {self.status.state}: {self.status.reason}")
 
     def late(self, result: object, seconds: float) -> Failure:
         return Failure(self.silent(seconds))
@@ -170,7 +173,7 @@ class Device(Service):
     def put(self, quantity: Quantity, value: Value) -> Deferred[None]:
         """Set *quantity*, whoever asks."""
         if self.connection is None:
-            return fail(NoAnswer(f"{self.who} is {self.status.state}: {self.status.reason}"))
+            return fail(self.away())
         device = self.device
         assert isinstance(device, Writes)
 

@@ -49,7 +49,7 @@ class Kept(Protocol):
 
 
 class History(Service):
-    """The past of all readings, and what else must outlive the gateway.  *keeps* is in seconds, *most* in bytes."""
+    """The past of all readings, and what else must outlive the gateway."""
 
     log = Logger()
 
@@ -58,17 +58,15 @@ class History(Service):
         reactor: Any,
         clock: Clock,
         store: Store,
+        kept: Kept,
         *,
         path: str | None = None,
         why: str = "",
-        keeps: float | None = None,
-        most: int = 2 * 10**9,
-        bytes_per_day: int = 10**9,
         failures: Failures = lambda: (),
     ) -> None:
         self.reactor, self.clock, self.store, self.path = reactor, clock, store, path
-        self.keeps, self.most, self.failures = keeps, most, failures
-        self.budget = Budget(bytes_per_day, clock.monotonic)
+        self.limits, self.failures = kept, failures
+        self.budget = Budget(kept.bytes_per_day, clock.monotonic)
         self.meter = Meter(PAGE)
         self.inbox = Inbox()
         self.hear = self.inbox.put  # new readings; they are kept when the next commit is
@@ -111,7 +109,7 @@ class History(Service):
                           facts=self.facts["history"], where=path or "memory only")  # fmt: skip
         if kept is None:
             return
-        self.keeps, self.most, self.budget.per_day = kept.keep, kept.size, kept.bytes_per_day
+        self.limits, self.budget.per_day = kept, kept.bytes_per_day
         self.budget.tokens = min(self.budget.tokens, self.budget.per_day)
 
     def stopService(self) -> Deferred[None]:
@@ -219,9 +217,9 @@ class History(Service):
         yield
         yield from keep.finish(store)
         yield from keep.roll(store, store.boot, round(self.clock.monotonic() * 1000))
-        most = min(HELD, self.most) if store.path == MEMORY else self.most
-        before = None if self.keeps is None or now is None else now - self.keeps
-        yield from keep.trim(store, before, most)
+        most, lasts = self.limits.size, self.limits.keep
+        before = None if lasts is None or now is None else now - lasts
+        yield from keep.trim(store, before, min(HELD, most) if store.path == MEMORY else most)
 
     # What is asked
 

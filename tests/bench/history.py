@@ -18,6 +18,7 @@ from pathlib import Path
 from struct import Struct
 from typing import Any, cast
 
+from gateway import config
 from gateway.clock import Clock, Segment
 from gateway.history.answer import answer
 from gateway.history.block import HEAD, LENGTHS, SIZE, Points, packed, summed
@@ -116,7 +117,7 @@ def kept(path: Path, tell: Tell) -> list[Figure]:
     """Fifty readings of fifty series and a commit, over and over, as every second of a year; the kernel's account of
     what that wrote is that of /proc/self/io."""
     store, clock = Store(str(path)), Clock(1, lambda: 0.0)
-    past = History(None, clock, store, path=str(path))
+    past = History(None, clock, store, config.MEMORY, path=str(path))
     past.begin()
     store.learn(Segment(1, 0.0, float(BEGAN)))
     series = [wandering(name, random.Random(number), 20 * number) for number, name in enumerate(NAMES)]

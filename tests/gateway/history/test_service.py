@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from operator import sub
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from twisted.internet.task import Clock as Time
 from twisted.python.failure import Failure
 
 from drivers.api import Quantity
+from gateway import config
 from gateway.clock import Clock
 from gateway.history import inbox, service
 from gateway.history.budget import DAY, SELDOM, Budget, Meter
@@ -29,6 +31,7 @@ from gateway.history.service import History
 from gateway.hub import Hub
 
 WALL = 1_790_000_000.0
+KEPT = config.History(None, keep=None, size=2 * 10**9, bytes_per_day=10**9)
 DEGREES = Quantity("temperature", "°C", low=-1e6, high=1e6, digits=2)
 STATE = Quantity("state", "", "flag")
 
@@ -67,7 +70,7 @@ class House:
         store, why = opened(path)
         self.clock = Clock(store.boot + 1, self.reactor.seconds, store.times(), store.floor())
         self.hub = Hub(self.clock)
-        self.history = History(self.reactor, self.clock, store, path=path, why=why, **more)
+        self.history = History(self.reactor, self.clock, store, replace(KEPT, **more), path=path, why=why)
         self.hub.subscribe(self.history.hear, "*")
         self.history.startService()
         self.settle()
@@ -328,9 +331,9 @@ def test_two_boots_never_have_one_number(tmp_path: Path) -> None:
 
 
 def test_a_table_that_is_taken_away_deletes_nothing(house: House) -> None:
-    house.history.keeps, most = 1000.0, house.history.most
+    before = house.history.limits
     house.history.settle(None, None)
-    assert (house.history.keeps, house.history.most) == (1000.0, most)
+    assert house.history.limits is before
 
 
 def test_small_facts_and_writes_are_on_the_disk_before_they_are_answered(house: House, tmp_path: Path) -> None:

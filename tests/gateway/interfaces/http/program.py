@@ -20,6 +20,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from drivers.api import NoAnswer, Quantity, Value
 from drivers.quantities import co2, humidity, particles, pressure, state, temperature
+from gateway import config
 from gateway.clock import Clock
 from gateway.commands import Card, Commands, Status
 from gateway.handle import Chunk
@@ -87,7 +88,7 @@ def gateway(reactor: Any, synced: bool = True, age: float = 0.0) -> tuple[Hub, C
     """A hub with the manual device, the door to it, and a history in memory.  It began *age* seconds ago."""
     start = time.monotonic() - age
     clock = Clock(3, lambda: time.monotonic() - start)
-    hub, history = Hub(clock), History(reactor, clock, Store())
+    hub, history = Hub(clock), History(reactor, clock, Store(), config.MEMORY)
     hub.subscribe(history.hear, "*")
     hub.listen(lambda name, status: history.note(name, status.state, status.reason))
     history.startService()
