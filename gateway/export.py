@@ -8,8 +8,9 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -23,24 +24,30 @@ TAIL = 65_536  # bytes in which the last whole line of a file is
 
 def export(client: Client, pattern: str, start: str, end: str, form: str, path: Path | None, resume: bool) -> int:
     """Write what fits *pattern* as *form* ("csv" or "json"); how many readings.  Raises GatewayError."""
-    last = left_off(path, form) if resume and path is not None and path.exists() else None
-    if path is not None and path.exists() and not resume:
-        raise GatewayError(f"{path} is there already; --resume goes on with it, or choose another name")
-    file = sys.stdout if path is None else path.open("a", encoding="utf-8", newline="")
     try:
-        return write(client, pattern, start, end, form, file, last)
-    finally:
-        if path is not None:
-            file.close()
+        last = left_off(path, form) if resume and path is not None and path.exists() else None
+        if path is not None and path.exists() and not resume:
+            raise GatewayError(f"{path} is there already; --resume goes on with it, or choose another name")
+        client.ask("json on")
+        bar = Bar(client, pattern, start, end, last)
+        found = rows(client, f"{pattern} {start} {end}{last.behind if last else ''}")
+        first = list(islice(found, 1))  # what is refused is refused before there is a file
+        if path is None:
+            return write(chain(first, found), form, sys.stdout, bar, begins=True)
+        with path.open("a", encoding="utf-8", newline="") as file:
+            return write(chain(first, found), form, file, bar, begins=not file.tell())
+    except OSError as error:
+        if path is None:
+            raise
+        raise GatewayError(f"{path}: {error.strerror}") from None
 
 
-def write(client: Client, pattern: str, start: str, end: str, form: str, file: TextIO, last: Last | None) -> int:
-    client.ask("json on")
+def write(rows: Iterable[dict[str, Any]], form: str, file: TextIO, bar: Bar, begins: bool) -> int:
     table = csv.DictWriter(file, COLUMNS) if form == "csv" else None
-    if table is not None and (file is sys.stdout or not file.tell()):
+    if table is not None and begins:
         table.writeheader()
-    count, bar = 0, Bar(client, pattern, start, end, last)
-    for row in rows(client, f"{pattern} {start} {end}{last.behind if last else ''}"):
+    count = 0
+    for row in rows:
         if table is not None:
             table.writerow({key: row[key] for key in COLUMNS})
         else:

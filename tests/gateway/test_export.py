@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gateway import export as module
+from gateway.client import GatewayError
 from gateway.export import COLUMNS, Last, export, left_off
 
 TEXTS = ["plain", "two\nlines", 'a "quoted" one,\n"', "\n\n", "a\u2028line, to some", "back\rto the beginning", "last"]
@@ -43,6 +44,25 @@ def test_a_csv_with_the_line_ends_of_unix_goes_on(tmp_path: Path) -> None:
     assert left_off(part, "csv") is None
     part.write_text(",".join(COLUMNS) + "\nmanual.note,,plain,,good,1,0,0.0,text,0\nmanual.note,,pl")
     assert left_off(part, "csv") == Last("manual.note", "", 1, 0, 0)
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_what_is_refused_leaves_no_file(form: str, tmp_path: Path) -> None:
+    class Refusing(Gateway):
+        def say(self, words: str) -> list[str]:
+            raise GatewayError("syntax bad is no time")
+
+    client: Any = Refusing()
+    with pytest.raises(GatewayError, match="bad is no time"):
+        export(client, "*", "bad", "now", form, tmp_path / "whole", resume=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    client: Any = Gateway()
+    for path, why in (tmp_path / "none/whole", "No such file"), (tmp_path, "Is a directory"):
+        with pytest.raises(GatewayError, match=f"{path}: {why}"):
+            export(client, "*", "-1h", "now", "json", path, resume=path.exists())
 
 
 def row(seq: int) -> dict[str, Any]:
