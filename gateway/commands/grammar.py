@@ -120,6 +120,6 @@ def clip(text: str, length: int = 60) -> str:
 
 def number(text: str, least: int, most: int) -> int:
     """A whole number.  Raises CommandError when it is none, or not in these bounds."""
-    if not (text.isascii() and text.isdecimal() and least <= int(text[:20]) <= most):
+    if not (text.isascii() and text.isdecimal() and len(text) <= 20 and least <= int(text) <= most):
         raise CommandError("syntax", f"{clip(text)} is no number from {least} to {most}")
     return int(text)

@@ -5,6 +5,7 @@ Streams that want the same share one watch, and the bytes it makes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from math import inf
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 STREAMS = 100  # at most
 TICK = 1.0  # seconds between two looks at the devices
 QUIET = 15  # ticks after which a comment keeps the connection alive
+ID = re.compile(rb"(\d{1,18})-(\d{1,18})")  # boot and sequence number
 
 
 def told(reading: Reading) -> Event:
@@ -70,10 +72,12 @@ class Feed:
         stream.send(events, *joined(events))
 
     def after(self, readings: list[Reading], last: bytes) -> list[Reading]:
-        boot, _, seq = last.partition(b"-")
-        if not (boot.isdigit() and seq.isdigit() and readings and int(seq) <= readings[-1].seq):
-            return readings  # none, or an id of another life
-        return [reading for reading in readings if (reading.boot, reading.seq) > (int(boot), int(seq))]
+        if not (readings and (found := ID.fullmatch(last))):
+            return readings
+        boot, seq = map(int, found.groups())
+        if seq > readings[-1].seq:  # of another life
+            return readings
+        return [reading for reading in readings if (reading.boot, reading.seq) > (boot, seq)]
 
     def leave(self, stream: Stream) -> None:
         del self.streams[stream]

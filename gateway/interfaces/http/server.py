@@ -37,7 +37,7 @@ class Channel(http.HTTPChannel):
     factory: Site
     requestFactory = Request  # type: ignore[assignment]  # made with a Channel only
     transport: Any  # TCP, UNIX or TLS
-    ended = deaf = False
+    ended = deaf = begun = False
 
     def connectionMade(self) -> None:
         self.factory.connections += 1
@@ -48,8 +48,18 @@ class Channel(http.HTTPChannel):
         super().connectionLost(reason)
 
     def dataReceived(self, data: bytes) -> None:
+        if not self.begun:
+            self.begun = True
+            self.welcome(data)
         if not self.deaf:
             super().dataReceived(data)
+
+    def welcome(self, data: bytes) -> None:
+        """Tell who would wait in vain: Twisted takes nothing for a line that does not end with CRLF."""
+        if data[0] == 0x16 and not self.isSecure():
+            self.refuse(Refusal(400, "there is no TLS here; try: curl http://HOST:PORT/api/v1/readings"))
+        elif data.partition(b"\n")[0][-1:] != b"\r" and b"\n" in data:
+            self.refuse(Refusal(400, "a line of HTTP ends with CRLF; try: curl http://HOST:PORT/api/v1/readings"))
 
     def lineReceived(self, line: bytes) -> None:
         if not self.deaf:  # what was refused may have come with more: the headers of no request

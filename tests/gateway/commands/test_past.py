@@ -299,6 +299,12 @@ def test_the_trail(house: House, session: Session) -> None:
     assert say(house.open(1), "audit")[0].startswith("ERR denied ")
 
 
+@pytest.mark.parametrize("count", ["0", "1001", "0" * 19 + "5999", "0" * 19 + "5" * 6000, "²", "-1", "5.0"])
+def test_a_number_that_is_none_or_beyond_its_bounds_is_refused(session: Session, count: str) -> None:
+    (status,) = say(session, f"audit {count}")
+    assert status.startswith("ERR syntax ") and status.endswith("is no number from 1 to 1000")
+
+
 def test_refused_writes_do_not_fill_the_disk(house: House) -> None:
     guest = house.open(1)
     for _ in range(200):

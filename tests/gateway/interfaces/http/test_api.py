@@ -245,6 +245,16 @@ def test_a_client_that_leaves_before_the_answer_harms_nobody(server: Server, mon
     assert server.ask("/healthz").status == 200
 
 
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "no TLS"), (b"status\n", "CRLF"),
+     (b"GET /healthz HTTP/1.1\nHost: localhost\n\n", "CRLF")],
+)  # fmt: skip
+def test_who_speaks_otherwise_is_told_at_once(server: Server, said: bytes, words: str) -> None:
+    answer = server.raw(said, ends=False)
+    assert answer.startswith(b"HTTP/1.1 400 ") and words.encode() in answer
+
+
 def test_a_large_body_is_refused_and_the_refusal_can_be_read(server: Server) -> None:
     fits = b'{"command": "get *"}'.ljust(BODY)
     assert server.ask("/api/v1/commands", "POST", fits, Content_Type="application/json").json["ok"]

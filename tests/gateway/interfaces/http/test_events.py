@@ -102,7 +102,7 @@ def test_patterns_choose_readings_and_their_devices(server: Server) -> None:
 def test_who_comes_back_gets_what_is_newer(server: Server) -> None:
     with Stream(server, **{"Last-Event-ID": "3-2"}) as stream:
         assert stream.until("message")["seq"] == 3
-    for stranger in ("3-99", "2-1", "nonsense"):
+    for stranger in ("3-99", "2-1", "nonsense", f"3-{'9' * 6000}"):
         with Stream(server, **{"Last-Event-ID": stranger}) as stream:
             assert stream.until("message")["seq"] == 1, stranger
 
