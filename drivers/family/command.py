@@ -6,7 +6,7 @@ A5 03 10 {value} {check} 5A        3 in one byte is sent as A5 03 10 03 13 5A wh
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,11 +126,11 @@ class AskedOutputs(Asked, Obeys):
         shape: Shape,
         layout: Layout,
         init: tuple[Step, ...],
-        ask: bytes,
+        asks: Iterable[bytes],
         timeout: float,
         commands: Mapping[Quantity, Command],
     ) -> None:
-        Asked.__init__(self, shape, layout, init, ask, timeout)
+        Asked.__init__(self, shape, layout, init, asks, timeout)
         Obeys.__init__(self, commands, timeout, talks=False)
 
 
@@ -142,13 +142,12 @@ class Obeying(Emulator):
         shape: Shape,
         layout: Layout,
         init: tuple[Step, ...],
-        base: bytes,
+        bases: Mapping[bytes, bytes],
         start: Mapping[str, Any],
-        ask: bytes,
         period: float,
         commands: tuple[Command, ...],
     ) -> None:
-        super().__init__(shape, layout, init, base, start, ask, period)
+        super().__init__(shape, layout, init, bases, start, period)
         self.commands = commands
 
     def receive(self, data: bytes) -> bytes:

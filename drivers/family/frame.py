@@ -9,7 +9,7 @@ A frame has a start, a length that is fixed or that it says itself, perhaps a ch
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -38,7 +38,7 @@ FRAME = {
     "end": Key((str,), ""),
     "length": Key((int, dict)),
     "check": Key((str, dict), None),
-    "ask": Key((str,), ""),
+    "ask": Key((str, list), ""),
     "timeout": Key(NUMBER, 1.0, span=(0.01, 60)),
 }
 
@@ -83,10 +83,13 @@ def driver(name: str, table: Table) -> Driver[Settings]:
     said = take({} if top["frame"] is ... else top["frame"], "frame", FRAME, problems)
     shape = read_shape(said, problems)
     layout = read_layout(top, AT, locate, problems)
-    ask = hexed(said["ask"], "frame.ask", problems)
-    if ask and top["period"] == 0:
+    asks = tuple(
+        hexed(ask, "frame.ask", problems) for ask in ([said["ask"]] if isinstance(said["ask"], str) else said["ask"])
+    )
+    asks = tuple(filter(None, asks))
+    if asks and top["period"] == 0:
         problems.append(("period", "is 0, but it says nothing unless it is asked: how many seconds between two times?"))
-    init = read_init(top["init"], problems, talks=not said["ask"])
+    init = read_init(top["init"], problems, talks=not asks)
     start = take(top["emulator"], "emulator", {"start": Key((dict,), {})}, problems)["start"]
     commands = read_commands(top["quantity"], layout, shape.check if shape else None, problems)
     vectors = [(f"vector.{at}", take(each, f"vector.{at}", VECTOR, problems)) for at, each in enumerate(top["vector"])]
@@ -110,25 +113,51 @@ def driver(name: str, table: Table) -> Driver[Settings]:
         )
     for where, vector in (each for each in vectors if each not in shown):
         wanted = hexed(vector["ask"], f"{where}.ask", problems)
-        problems += set_right(Obeys(commands, 1.0, not ask).write, commands, vector, where, wanted, spaced)
+        problems += set_right(Obeys(commands, 1.0, not asks).write, commands, vector, where, wanted, spaced)
     if problems:
         raise BadTable(problems)
-    base = next(frame for (_, vector), frame in zip(shown, frames, strict=True) if not vector["error"])
+    bases = read_bases(asks, shown, frames, problems)
+    if problems:
+        raise BadTable(problems)
     timeout = float(said["timeout"])
     own = tuple(commands.values())
-    emulator = partial(Obeying, shape, layout, init, base, start, ask, float(top["period"]) or 5.0, own)
+    emulator = partial(Obeying, shape, layout, init, bases, start, float(top["period"]) or 5.0, own)
     make: Callable[[], Device] = partial(Talker, shape, layout, init)
     if commands:
         make = partial(TalkingOutputs, shape, layout, init, commands, timeout)
-    if ask:
-        make = partial(Asked, shape, layout, init, ask, timeout)
-    if ask and commands:
-        make = partial(AskedOutputs, shape, layout, init, ask, timeout, commands)
+    if asks:
+        make = partial(Asked, shape, layout, init, asks, timeout)
+    if asks and commands:
+        make = partial(AskedOutputs, shape, layout, init, asks, timeout, commands)
     try:
-        shape.sample(layout, emulator().frame())
+        for ask in bases:
+            shape.sample(layout, emulator().frame(ask))
     except DeviceError as error:
         raise BadTable([("emulator", f"{type(error).__name__}: {error}")]) from None
     return row(name, top, Serial(**serial), layout.quantities, make, emulator, guarded=shape.check is not None)
+
+
+def read_bases(
+    asks: tuple[bytes, ...], shown: Iterable[tuple[str, Table]], frames: Iterable[bytes], problems: Problems
+) -> dict[bytes, bytes]:
+    """The good frame that the emulator begins with, for each of *asks*, or for b"" where nothing is asked."""
+    bases = dict[bytes, bytes]()
+    for (where, vector), frame in zip(shown, frames, strict=True):
+        ask = hexed(vector["ask"], f"{where}.ask", problems)
+        if ask and ask not in asks:
+            problems.append(
+                (f"{where}.ask", f"is none of [frame] ask: {', '.join(map(spaced, asks)) or 'it has none'}")
+            )
+        elif not vector["error"]:
+            bases.setdefault(ask if ask or len(asks) > 1 else (*asks, b"")[0], frame)
+    if len(asks) > 1:
+        bases.pop(b"", None)
+        problems += [
+            ("vector", f"none has the answer to {spaced(ask)}: with several, a vector says its `ask`, too")
+            for ask in asks
+            if ask not in bases
+        ]
+    return bases
 
 
 def spaced(raw: bytes) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from drivers.api import Ask, BadFrame, BadValue, DeviceError, Sample, Talk
+from drivers.api import Ask, BadFrame, BadValue, DeviceError, Quantity, Sample, Talk, Value
 from drivers.codec.checksums import CHECKSUMS, Checksum, Order
 from drivers.family.layout import Coding, Field, Layout
 from drivers.family.opening import Step, opened
@@ -98,6 +98,11 @@ class Shape:
         self.holds(frame)
         return layout.sample({f: frame[f.at : f.end] for f in layout.read if self.has(f, frame)})
 
+    def shown(self, layout: Layout, frame: bytes) -> set[Field]:
+        """The fields whose bytes the good *frame* has; where several have one place, those whose condition holds."""
+        sample = self.sample(layout, frame)
+        return {f for f in layout.read if self.has(f, frame) and (f.when is None or f.quantity in sample)}
+
     def has(self, field: Field, frame: bytes) -> bool:
         """Whether *field* lies in *frame*, which may be a short one, and not where its checksum or its end is."""
         at, size = (self.check.at % len(frame), self.check.kind.size) if self.check else (0, 0)
@@ -146,37 +151,45 @@ class Talker:
 
 
 class Asked:
-    """A device that sends a frame when it is asked."""
+    """A device that sends a frame when it is asked; each of *asks* in turn."""
 
     start: Callable[[], Talk[str]]
 
-    def __init__(self, shape: Shape, layout: Layout, init: tuple[Step, ...], ask: bytes, timeout: float) -> None:
+    def __init__(
+        self, shape: Shape, layout: Layout, init: tuple[Step, ...], asks: Iterable[bytes], timeout: float
+    ) -> None:
         self.shape, self.layout = shape, layout
-        self.ask = Ask(ask, shape.size, timeout)
+        self.asks = tuple(Ask(ask, shape.size, timeout) for ask in asks)
         if init:
             self.start = partial(opened, init)
 
     def measure(self) -> Talk[Sample]:
-        return self.shape.sample(self.layout, (yield self.ask))
+        sample = dict[Quantity, Value]()
+        for ask in self.asks:
+            sample |= self.shape.sample(self.layout, (yield ask))
+        return sample
 
 
 class Emulator:
-    """The device's side of the wire: the first good vector, with numbers that sway."""
+    """The device's side of the wire: good vectors, by what they answer, with numbers that sway.  Of one that talks, by
+    nothing."""
 
     def __init__(
         self,
         shape: Shape,
         layout: Layout,
         init: tuple[Step, ...],
-        base: bytes,
+        bases: Mapping[bytes, bytes],
         start: Mapping[str, Any],
-        ask: bytes,
         period: float,
     ) -> None:
         self.init = {step.ask.write: step.answer for step in init}
-        self.shape, self.base, self.ask, self.period = shape, base, ask, period
-        bases = {field: base[field.at : field.end] for field in layout.read if shape.has(field, base)}
-        self.swaying = Swaying(layout, bases, start)
+        self.shape, self.bases, self.period = shape, bases, period
+        self.own = {ask: shape.shown(layout, base) for ask, base in bases.items()}
+        first = dict[Field, bytes]()
+        for ask, base in bases.items():
+            first = {field: base[field.at : field.end] for field in self.own[ask]} | first
+        self.swaying = Swaying(layout, first, start)
         self.waited = max(period - 1, 0.0)
         self.heard = b""
 
@@ -186,19 +199,21 @@ class Emulator:
             if self.heard.endswith(write):
                 self.heard = b""
                 return answer
-        count = self.heard.count(self.ask) if self.ask else 0
-        if count:
-            self.heard = self.heard[self.heard.rfind(self.ask) + len(self.ask) :]
-        return self.frame() * count
+        answers = b""
+        for ask in filter(None, self.bases):
+            if count := self.heard.count(ask):
+                self.heard = self.heard[self.heard.rfind(ask) + len(ask) :]
+                answers += self.frame(ask) * count
+        return answers
 
     def tick(self, seconds: float) -> bytes:
         times, self.waited = divmod(self.waited + seconds, self.period)
         self.swaying.age += seconds
-        return b"" if self.ask else b"".join(self.frame() for _ in range(int(times)))
+        return b"".join(self.frame(b"") for _ in range(int(times))) if b"" in self.bases else b""
 
-    def frame(self) -> bytes:
-        frame = self.base
+    def frame(self, ask: bytes) -> bytes:
+        frame = self.bases[ask]
         for field, value in self.swaying.shown(True):
-            if self.shape.has(field, frame):
+            if field in self.own[ask]:
                 frame = frame[: field.at] + field.raw(value, frame[field.at : field.end]) + frame[field.end :]
         return self.shape.check.seal(frame) if self.shape.check else frame

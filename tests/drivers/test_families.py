@@ -574,6 +574,58 @@ def test_which_checksum_it_is_is_told(other: str) -> None:
     assert '^^ checksum, as of kind = "negated16", from = ' in str(caught.value)
 
 
+TWICE = (
+    BATTERY.replace('ask = "DD A5 03 00 FF FD 77"', 'ask = ["DD A5 03 00 FF FD 77", "DD A5 04 00 FF FC 77"]')
+    .replace('start = "DD 03 00"', 'start = "DD"')
+    .replace("[quantity]", "[field]\nkind = { at = 1 }\n[quantity]")
+)
+for name in ("voltage = { at = 4", "level = { at = 23", "temperature = { at = 27"):
+    TWICE = TWICE.replace(name, f"{name}, when = 'kind == 3'")
+TWICE = (
+    TWICE.replace(
+        "[[vector]]\nhex",
+        """voltage_cell_1 = { at = 4, when = 'kind == 4', type = 'uint16', scale = 0.001 }
+[[vector]]
+ask = "DD A5 03 00 FF FD 77"
+hex""",
+    )
+    + """
+[[vector]]
+ask = "DD A5 04 00 FF FC 77"
+hex = "DD 04 00 04 10 39 10 3A FF 69 77"
+gives = { voltage_cell_1 = 4.153 }
+"""
+)
+
+
+def test_a_device_may_be_asked_for_several_frames() -> None:
+    row = made(TWICE)
+    battery, emulator = opened(row), cast(Any, row.emulator())
+    first = named(meet(battery.measure(), emulator))
+    assert first == pytest.approx({"voltage": 58.88, "level": 72, "temperature": 20.3, "voltage_cell_1": 4.153})
+    emulator.tick(15)
+    assert named(meet(battery.measure(), emulator)).keys() == first.keys()
+    status, cells = battery.asks
+    with pytest.raises(NoAnswer):
+        follow(battery.measure(), [(status, emulator.frame(status.write)), (cells, NoAnswer("silence"))])
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (('ask = "DD A5 04 00 FF FC 77"\nhex', "hex"), "vector: none has the answer to dd a5 04 00 ff fc 77"),
+        (('ask = "DD A5 04 00 FF FC 77"\nhex', 'ask = "DD"\nhex'), "vector.1.ask: is none of [frame] ask: dd a5 03"),
+        (('"DD A5 04 00 FF FC 77"]', "7]"), "frame.ask: is no list of texts"),
+    ],
+)
+def test_a_mistake_about_several_frames_is_told(change: tuple[str, str], told: str) -> None:
+    made(TWICE)
+    assert change[0] in TWICE
+    with pytest.raises(BadTable) as caught:
+        made(TWICE.replace(*change))
+    assert told in "\n".join(f"{key}: {reason}" for key, reason in caught.value.problems)
+
+
 def test_a_frame_may_say_its_length() -> None:
     def sealed(data: str) -> bytes:
         body = bytes.fromhex(data)
