@@ -8,7 +8,7 @@ write one: docs/tables.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from drivers.api import Driver, Serial
@@ -62,18 +62,7 @@ def driver(name: str, table: Table) -> Driver[Settings]:
     end = line["end"] if line["answer_end"] is None else line["answer_end"]
     init = read_init(top["init"], problems, line["end"], end)
     vectors = [take(each, f"vector.{at}", VECTOR, problems) for at, each in enumerate(top["vector"])]
-    for at, vector in enumerate(vectors):
-        if vector["answer"] is None and not vector["set"]:
-            problems.append((f"vector.{at}.answer", "is missing"))
-        if vector["ask"] is not ... and vector["ask"] not in dict(commands) and not vector["set"]:
-            problems.append(
-                (f"vector.{at}.ask", f"{vector['ask']!r} is not asked{nearest(vector['ask'], dict(commands))}")
-            )
-    shown = [vector for vector in vectors if not vector["set"]]
-    for at, (command, _) in enumerate(commands):
-        if not any(vector["ask"] == command and not vector["error"] for vector in shown):
-            reason = "has no vector with a good answer, which the emulator gives, too"
-            problems.append((f"ask.{at}.send", f"{command!r} {reason}"))
+    problems += [*unlike(vectors, [send for send, _ in commands])]
     if problems:
         raise BadTable(problems)
     dialect = Dialect(commands, fields, derived, settings, init, line["end"], end.encode(), float(line["timeout"]))
@@ -89,13 +78,31 @@ def driver(name: str, table: Table) -> Driver[Settings]:
         )
         own = declared(fields, derived)
         problems += unknown(vector, own, f"vector.{at}") or judged(f"vector.{at}", vector, decode, lambda: "")
-    answers = {vector["ask"]: vector["answer"] for vector in reversed(shown) if not vector["error"]}
+    shown = (vector for vector in reversed(vectors) if not vector["set"])
+    answers = {vector["ask"]: vector["answer"] for vector in shown if not vector["error"]}
     emulator = partial(Emulator, dialect, answers)
     if not problems:
         problems += mute(make().measure, emulator, heard)
     if problems:
         raise BadTable(problems)
     return row(name, top, Serial(**serial), declared(fields, derived), make, emulator, guarded=False)
+
+
+def unlike(vectors: Sequence[Table], commands: list[str]) -> Iterator[tuple[str, str]]:
+    """What is wrong when each of *commands* is to have a vector with a good answer, and nothing else is asked."""
+    good = set[str]()
+    for at, vector in enumerate(vectors):
+        if vector["set"]:
+            continue
+        if vector["answer"] is None:
+            yield f"vector.{at}.answer", "is missing"
+        if vector["ask"] is not ... and vector["ask"] not in commands:
+            yield f"vector.{at}.ask", f"{vector['ask']!r} is not asked{nearest(vector['ask'], commands)}"
+        if not vector["error"]:
+            good.add(vector["ask"])
+    for at, command in enumerate(commands):
+        if command not in good:
+            yield f"ask.{at}.send", f"{command!r} has no vector with a good answer, which the emulator gives, too"
 
 
 def read_commands(
