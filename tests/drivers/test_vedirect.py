@@ -105,6 +105,48 @@ def test_blocks_of_a_battery_monitor() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("lines", "seal", "sample"),
+    [
+        (
+            "PID\t0x203 V\t12169 I\t-2684 P\t-33 CE\t-66033 SOC\t837 TTG\t3416 Alarm\tOFF Relay\tOFF AR\t0 BMV\t700 "
+            "FW\t0308",
+            b"K",
+            {
+                **{"voltage": 12.169, "current": -2.684, "power": -33, "charge": -66.033, "level": 83.7},
+                **{"duration_left": 204_960, "alarm": False, "state_relay": False, "error_alarm": 0, "version": "3.08"},
+            },
+        ),
+        (
+            "H1\t-149322 H2\t-82854 H3\t0 H4\t0 H5\t0 H6\t-5526853 H7\t11733 H8\t16161 H9\t368455 H10\t26 H11\t0 "
+            "H12\t0 H17\t6843 H18\t8527",
+            b"\xb0",
+            {
+                **{"charge_deepest": -149.322, "charge_last": -82.854, "charge_mean": 0, "charge_drawn": -5526.853},
+                **{"count_cycles": 0, "count_full_discharges": 0, "voltage_min": 11.733, "voltage_max": 16.161},
+                **{"duration_since_full": 368_455, "count_syncs": 26, "count_low_voltage": 0, "count_high_voltage": 0},
+                **{"energy_discharged": 68.43, "energy_charged": 85.27},
+            },
+        ),
+        (
+            "PID\t0xA05F FW\t139 SER#\tHQ18486U2B4 V\t12810 I\t-10 VPV\t10 PPV\t0 CS\t0 MPPT\t0 ERR\t0 LOAD\tON "
+            "IL\t0 H19\t0 H20\t0 H21\t0 H22\t0 H23\t0 HSDS\t0",
+            b"\xe4",
+            {
+                **{"version": "1.39", "serial": "HQ18486U2B4", "voltage": 12.81, "current": -0.01, "voltage_pv": 0.01},
+                **{"power_pv": 0, "status": "off", "status_tracker": "off", "error": 0, "state_load": True},
+                **{"current_load": 0, "energy_yield": 0, "energy_yield_today": 0, "power_max_today": 0},
+                **{"energy_yield_yesterday": 0, "power_max_yesterday": 0},
+            },
+        ),
+    ],
+)
+def test_as_a_bmv_702_and_a_smartsolar_said_it(lines: str, seal: bytes, sample: dict[str, Any]) -> None:
+    """Out of test/bvm702.dump and test/smartsolar_1.39.dump of github.com/karioja/vedirect, with their own sums."""
+    said = b"".join(b"\r\n" + line.encode() for line in lines.split(" ")) + b"\r\n" + END + seal
+    assert events(said) == [sample]
+
+
 def test_blocks_of_an_inverter_and_a_converter() -> None:
     inverter = block("PID\t0xA279", "MODE\t2", "CS\t9", "AC_OUT_V\t12003", "AC_OUT_I\t2", "AC_OUT_S\t24", "WARN\t0")
     converter = block("PID\t0xA3F0", "DC_IN_V\t1345", "DC_IN_I\t12", "DC_IN_P\t16", "T\t-5", "RELAY\tON")
