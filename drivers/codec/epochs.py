@@ -39,6 +39,7 @@ BEGAN, ROLLED = date(1980, 1, 6), date(1999, 8, 22)  # week 0 of GPS, and week 1
 
 DOUBT = 60  # samples for which a line is in doubt once a sentence was refused
 AGREED: dict[Quantity, float] = {LATITUDE: 3e-6, LONGITUDE: 3e-6, SPEED: 0.06, TRACK: 0.1}  # what two may differ by
+MOVING = {SPEED, TRACK}
 BACK, GAP = 1000, 20_000  # milliseconds to the next epoch that are no jump
 NEAR, PACE = 100.0, 5.0  # metres, and m/s, that a place may be off where it is said to stand still
 DEGREE = 111_195.0  # metres
@@ -129,7 +130,7 @@ class Epochs:
         self.doubt = 0  # epochs until the line counts as a good one again
         self.held: Epoch | None = None  # the last one that counted
         self.heard: Epoch | None = None  # the last one
-        self.jumped = False  # and it was refused for it
+        self.refused = False  # which did not count
 
     def spoilt(self) -> None:
         """A sentence was refused."""
@@ -178,20 +179,20 @@ class Epochs:
             self.held = epoch
             return (sample,)
         self.doubt -= 1
-        self.jumped = not (self.jumped or not held or not heard or epoch.follows(held) or epoch.follows(heard))
-        if held and self.jumped:
-            self.day, self.at = held.day, held.moment.at if held.moment else 0
-            moment, place = epoch.moment, (epoch.values.get(LATITUDE), epoch.values.get(LONGITUDE))
-            return (BadValue(f"{moment and moment.text} {place} is a jump, on a line that spoils sentences"),)
-        if not epoch.disputed:
-            self.held = epoch
-            return (sample,)
         names = ", ".join(sorted(quantity.name for quantity in epoch.disputed))
-        bad = BadValue(f"sentences of one instant differ about {names}, on a line that spoils some")
-        if not epoch.disputed <= {SPEED, TRACK}:
-            return (bad,)
-        self.held = epoch
-        return bad, {quantity: value for quantity, value in sample.items() if quantity not in epoch.disputed}
+        differ = BadValue(f"sentences of one instant differ about {names}, on a line that spoils some")
+        if not self.refused:
+            self.refused = True
+            if not epoch.disputed <= MOVING:
+                return (differ,)
+            if held and heard and not epoch.follows(held) and not epoch.follows(heard):
+                self.day, self.at = held.day, held.moment.at if held.moment else 0
+                moment, place = epoch.moment, (epoch.values.get(LATITUDE), epoch.values.get(LONGITUDE))
+                return (BadValue(f"{moment and moment.text} {place} is a jump, on a line that spoils sentences"),)
+        self.refused, self.held = False, epoch
+        if not epoch.disputed:
+            return (sample,)
+        return differ, {quantity: sample[quantity] for quantity in sample if quantity not in epoch.disputed & MOVING}
 
     def sample(self) -> Sample:
         """What the epoch comes to.  Without a valid position it holds nothing that would need one."""

@@ -143,6 +143,13 @@ def test_in_doubt_a_date_that_jumps_is_not_carried_on() -> None:
     assert len(days) >= 3 and set(days) == {"2026-11-20"}
 
 
+def test_in_doubt_two_receivers_on_one_line_are_not_mute() -> None:
+    apart = [epoch(f"1200{second:02d}", north="4807.138") for second in range(1, 9)]
+    assert [told for told in doubted(*apart) if not told.startswith("sentences")] == [
+        *("12:00:02", "12:00:04", "12:00:06", "12:00:08")
+    ]
+
+
 def test_a_line_is_good_again_after_a_minute() -> None:
     still = b"".join(epoch(f"12{minute:02d}{second:02d}") for minute in range(2) for second in range(60))
     assert sum(isinstance(event, dict) for event in fed(SPOILT + still + epoch("150000"))) == 121
