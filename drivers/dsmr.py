@@ -17,11 +17,12 @@ and tell gas as 0-1:24.3.0(time)(status)(minutes)(count)(code)(m3) CR LF (00001.
 are not published.
 
 Published is what the meter tells: no sums.  Of two gas meters on two channels it is the one that was read last; a meter
-that was never read (at 632525252525) has no reading.  Heat is told in kWh.  A valve is on where it is open.  Of tables
-of the past the newest row is told: when the last long failure of power ended and how long it was (`long_failure`), and
-in Belgium the peak of the last whole month (`demand_max_last`; `demand_max` is this month's).  Older rows are not: the
-peak of a year ago is no reading of now, and a quantity for each would be another month's every month.  Times are UTC;
-`zone` is how many hours winter time is ahead of it.
+that was never read (at 632525252525) has no reading.  Heat is told in kWh.  A valve is on where it is open, a relay (of
+the meters of Luxembourg and Hungary, 0-1:96.3.10 and so on) where it is closed.  Of tables of the past the newest row
+is told: when the last long failure of power ended and how long it was (`long_failure`), and in Belgium the peak of the
+last whole month (`demand_max_last`; `demand_max` is this month's).  Older rows are not: the peak of a year ago is no
+reading of now, and a quantity for each would be another month's every month.  Times are UTC; `zone` is how many hours
+winter time is ahead of it.
 
 In Luxembourg the same telegram comes encrypted, as it does from P1 ports of some Austrian operators:
 
@@ -162,6 +163,7 @@ def new(age: float, now: str) -> Iterator[str]:
     yield "1-0:99.97.0(1)(0-0:96.7.19)(261019020304S)(0000000240*s)"
     yield "0-0:98.1.0(1)(1-0:1.6.0)(1-0:1.6.0)(261101000000W)(261007183000S)(06.007*kW)"
     yield from (f"{code}(00003)" for code in COUNTS)
+    yield from (f"0-{channel}:96.3.10(1)" for channel in range(1, 5))
     for channel, (kind, unit) in enumerate(
         zip((3, 7, 6, 4, 10, 2), ("m3", "m3", "m3", "GJ", "GJ", "kWh"), strict=True), 1
     ):

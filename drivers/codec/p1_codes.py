@@ -29,6 +29,7 @@ COUNTS = {
     **{f"1-0:{at}.32.0": f"sags_{phase}" for at, phase in zip((32, 52, 72), PHASES, strict=True)},
     **{f"1-0:{at}.36.0": f"swells_{phase}" for at, phase in zip((32, 52, 72), PHASES, strict=True)},
 }
+RELAYS = {f"0-{channel}:96.3.10": f"relay_{channel}" for channel in range(1, 5)}
 TYPES = {"2": "slave", "3": "gas", "4": "heat", "6": "hot_water", "7": "water", "10": "cooling", "12": "heat"}
 VOLUMES, ENERGIES = ("gas", "water", "hot_water"), ("heat", "cooling", "slave")
 WAYS = ("import", "export", *(f"{way}_{phase}" for way in ("import", "export") for phase in PHASES))
@@ -60,6 +61,7 @@ NEW = (
     *obis.all_of("serial", *VOLUMES[1:], *ENERGIES),
     *obis.all_of("time", *VOLUMES, *ENERGIES, PEAK, LAST_PEAK, FAILURE),
     obis.named("duration", FAILURE),
+    *obis.all_of("state", *RELAYS.values()),
     *obis.all_of("state", *(f"valve_{kind}" for kind in (*VOLUMES[1:], *ENERGIES))),
 )
 PUBLISHED = frozenset(OLD + NEW)
@@ -106,6 +108,8 @@ def entry(code: str, groups: list[str], zone: timedelta) -> dict[Quantity, Value
         return {quantity: value} | ({obis.named("time", PEAK): moment} if moment else {})
     if code in COUNTS:
         return {obis.named("count", COUNTS[code]): whole(code, first)}
+    if code in RELAYS:
+        return {obis.named("state", RELAYS[code]): whole(code, first) == 1}
     match code:
         case "0-0:1.0.0":
             moment = utc(first, zone)

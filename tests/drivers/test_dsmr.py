@@ -315,7 +315,7 @@ def test_luxembourg() -> None:
     assert said(*lines, *more, *phases) == {
         **{"serial": "SAG1030700012701", "energy_import": 273.764, "energy_export": 112743.03, "current_limit_l1": 40},
         **{"reactive_energy_import": 462.59, "apparent_power_limit": 27600, "apparent_power_export": 913},
-        **{"reactive_power_export_l1": 154, "count_failures": 1067},
+        **{"reactive_power_export_l1": 154, "count_failures": 1067, "state_relay_1": False},
     }
 
 
@@ -324,6 +324,7 @@ def test_hungary() -> None:
         *("0-0:42.0.0(53414733303832323030303032313630)", "0-0:96.1.0(383930303832323030303032313630)"),
         *("1-0:1.8.3(000000.001*kWh)", "1-0:8.8.0(000143.346*kvarh)", "1-0:15.8.0(000800.817*kWh )"),
         *("1-0:14.7.0(50.00*Hz)", "1-0:7.7.0(00.504*kvar)", "1-0:51.4.0(200.00*A)", "1-0:33.7.0(0.542)"),
+        *("0-1:96.3.10(1)", "0-4:96.3.10(2)", "0-5:96.3.10(1)"),
         "0-0:98.1.0(230701000000S)(000040.777*kWh)(000008.950*kWh)",
     )
     assert said(*lines) == {
@@ -333,6 +334,7 @@ def test_hungary() -> None:
             "reactive_energy_q4": 143.346,
             "energy_total": 800.817,
         },
+        **{"state_relay_1": True, "state_relay_4": False},  # 2: may be closed, by hand
         **{"frequency": 50, "reactive_power_q3": 504, "current_limit_l2": 200, "power_factor_l1": 0.542},
     }
 
