@@ -18,7 +18,7 @@ are not published.
 
 Published is what the meter tells: no sums.  Of two gas meters on two channels it is the one that was read last; a meter
 that was never read (at 632525252525) has no reading.  Heat is told in kWh.  A valve is on where it is open, a relay (of
-the meters of Luxembourg and Hungary, 0-1:96.3.10 and so on) where it is closed.  Of tables of the past the newest row
+meters in Luxembourg and elsewhere, 0-1:96.3.10 and so on) where it is closed.  Of tables of the past the newest row
 is told: when the last long failure of power ended and how long it was (`long_failure`), and in Belgium the peak of the
 last whole month (`demand_max_last`; `demand_max` is this month's).  Older rows are not: the peak of a year ago is no
 reading of now, and a quantity for each would be another month's every month.  Times are UTC; `zone` is how many hours

@@ -116,6 +116,10 @@ def entry(code: str, groups: list[str], zone: timedelta) -> dict[Quantity, Value
             return {obis.named("time"): moment} if moment else {}
         case "0-0:96.3.10":
             return {obis.named("state", "breaker"): whole(code, first) == 1}  # 2: may be switched on, by hand
+        case "0-0:96.50.68":  # the same, in Hungary
+            if first not in ("ON", "OFF"):
+                raise BadValue(f"{code} {first!r} is neither ON nor OFF")
+            return {obis.named("state", "breaker"): first == "ON"}
         case "0-0:96.14.0":
             return {obis.named("tariff"): first}
         case "0-0:96.13.0":

@@ -319,12 +319,18 @@ def test_luxembourg() -> None:
     }
 
 
+def test_a_breaker_in_words() -> None:
+    assert said("0-0:96.50.68(OFF)") == {"state_breaker": False}
+    (bad,) = events(text("0-0:96.50.68(OFFEN)"))
+    assert isinstance(bad, BadValue)
+
+
 def test_hungary() -> None:
     lines = (
         *("0-0:42.0.0(53414733303832323030303032313630)", "0-0:96.1.0(383930303832323030303032313630)"),
         *("1-0:1.8.3(000000.001*kWh)", "1-0:8.8.0(000143.346*kvarh)", "1-0:15.8.0(000800.817*kWh )"),
         *("1-0:14.7.0(50.00*Hz)", "1-0:7.7.0(00.504*kvar)", "1-0:51.4.0(200.00*A)", "1-0:33.7.0(0.542)"),
-        *("0-1:96.3.10(1)", "0-4:96.3.10(2)", "0-5:96.3.10(1)"),
+        *("0-1:96.3.10(1)", "0-4:96.3.10(2)", "0-5:96.3.10(1)", "0-0:96.50.68(ON)"),
         "0-0:98.1.0(230701000000S)(000040.777*kWh)(000008.950*kWh)",
     )
     assert said(*lines) == {
@@ -334,7 +340,7 @@ def test_hungary() -> None:
             "reactive_energy_q4": 143.346,
             "energy_total": 800.817,
         },
-        **{"state_relay_1": True, "state_relay_4": False},  # 2: may be closed, by hand
+        **{"state_relay_1": True, "state_relay_4": False, "state_breaker": True},
         **{"frequency": 50, "reactive_power_q3": 504, "current_limit_l2": 200, "power_factor_l1": 0.542},
     }
 
