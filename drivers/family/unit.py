@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from drivers.api import BadValue, NoAnswer, Operation, Quantity, Request, Sample, Talk, Value
@@ -152,15 +153,16 @@ def words(field: Field) -> int:
     return 1 if SPACES[field.place[0]] < 3 else (field.coding.size + 1) // 2
 
 
-def inside(layout: Layout, request: Request) -> list[Field]:
+@lru_cache(maxsize=1000)  # each request is made a thousand times a day, and a big table has a hundred fields
+def inside(layout: Layout, request: Request) -> tuple[Field, ...]:
     """The fields that lie wholly in what *request* reads."""
     first, end = request.address, request.address + request.count
-    return [
+    return tuple(
         field
         for field in layout.read
         if SPACES[field.place[0]] == request.function
         and first <= field.place[1] <= field.place[1] + words(field) <= end
-    ]
+    )
 
 
 def cut(layout: Layout, request: Request, data: bytes) -> dict[Field, bytes]:
