@@ -46,7 +46,7 @@ def do_watch(me: Session, *words: str) -> Answer:
     kept = {pattern: those for pattern, those in me.watched.items() if pattern not in wanted or those == terms}
     watched = kept | wanted  # one whose terms are new comes last, and the last counts
     if len(watched) > PATTERNS:
-        raise CommandError("limit", f"{PATTERNS} patterns at most")
+        raise CommandError("limit", f"{PATTERNS} patterns at most; one such as attic.* fits many names")
     for pattern in wanted:
         if not GLOB.intersection(pattern):
             me.quantity(pattern, allow=MANUAL)

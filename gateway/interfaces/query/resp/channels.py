@@ -41,7 +41,7 @@ def punsubscribe(client: Client, *patterns: bytes) -> Encoded:
 
 def room(client: Client, wanted: set[bytes]) -> None:
     if len(wanted) > PATTERNS:
-        raise Refused(f"ERR limit {PATTERNS} channels and patterns at most")
+        raise Refused(f"ERR limit {PATTERNS} channels and patterns at most; one such as attic.* fits many names")
 
 
 def told(client: Client, kind: str, which: Sequence[bytes], change: Any) -> Encoded:

@@ -93,7 +93,11 @@ class Resp:
 
     def encoded(self, reply: Any) -> bytes:
         data = encode(reply, self.version) if not isinstance(reply, Last) else reply
-        return data if len(data) <= ANSWER else encode(Refused(f"ERR limit the answer has over {ANSWER} bytes"), 2)
+        return (
+            data
+            if len(data) <= ANSWER
+            else encode(Refused(f"ERR limit the answer has over {ANSWER} bytes; ask for less at once"), 2)
+        )
 
     def failed(self, failure: Failure) -> Refused:
         if isinstance(failure.value, Refused):

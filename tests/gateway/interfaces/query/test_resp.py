@@ -225,7 +225,7 @@ def test_subscriptions_have_a_bound() -> None:
     talk = Talk()
     assert len([talk.ask("SUBSCRIBE", f"a.x{at}") for at in range(PATTERNS)]) == PATTERNS
     talk.ask("SUBSCRIBE", "a.x0")  # again is not more
-    limit = Wrong(f"ERR limit {PATTERNS} channels and patterns at most")
+    limit = Wrong(f"ERR limit {PATTERNS} channels and patterns at most; one such as attic.* fits many names")
     assert talk.ask("PSUBSCRIBE", "*") == talk.ask("SUBSCRIBE", "b.x") == limit
     long = Talk().ask("PSUBSCRIBE", "*" * 257)
     assert long == Wrong("ERR limit a name or pattern has at most 256 bytes")
@@ -294,7 +294,7 @@ def test_an_answer_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     talk = Talk()
     talk.ask("SET", "k", "x" * 4000)
     assert len(talk.line("MGET k k")) == 2
-    assert talk.line("MGET k k k") == Wrong("ERR limit the answer has over 10000 bytes")
+    assert talk.line("MGET k k k") == Wrong("ERR limit the answer has over 10000 bytes; ask for less at once")
 
 
 def test_a_bug_is_one_error_and_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
