@@ -317,7 +317,8 @@ class Device(Service):
 
     def publish(self, sample: Sample, at: float | None = None) -> None:
         """Of now, or of *at*; but the readings of one device are never out of order.  Drivers check what they give; one
-        of the user's own may forget to, and a text in place of a number would stop the history of all devices."""
+        of the user's own may forget to, and a text in place of a number would stop the history of all devices.  To ask
+        whose driver it is would be one more thing to know, for 0.3 µs a value of 170 that a reading costs."""
         for quantity, value in sample.items():
             if quantity not in self.known:
                 raise TypeError(f"{getattr(quantity, 'name', quantity)} is none of its driver's quantities")
