@@ -5,6 +5,7 @@ fetch what is heavy when it is their turn.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -29,10 +30,21 @@ def main(arguments: list[str], install: Install) -> int:
         print(f"gateway: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # our reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        forget()
         return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        forget()
+        print(f"gateway: {error.strerror}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
+
+
+def forget() -> None:
+    """What is still to be written to the output cannot be: Python would complain of it at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser() -> argparse.ArgumentParser:

@@ -238,3 +238,18 @@ def test_a_notice_is_shown_by_status(tmp_path: Path) -> None:
         notice.unlink()
         daemon.reload()
         assert daemon.facts()["notice"] == f"{notice}: No such file or directory"
+
+
+@pytest.mark.parametrize("words", [("drivers",), ("drivers", "sdm120")])
+def test_a_full_disk_is_told_in_words(tmp_path: Path, words: tuple[str, ...]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            gateway_command(*words), stdout=full, stderr=subprocess.PIPE, text=True, env=environment(tmp_path),
+            check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "gateway: No space left on device\n")
+
+
+def test_a_recording_on_a_full_disk(daemon: Daemon) -> None:
+    done = said(daemon.folder, "record", "attic", "--port", daemon.port, "-o", "/dev/full", status=1)
+    assert done.stderr == "gateway: No space left on device\n"
