@@ -215,8 +215,6 @@ class Epochs:
             said.pop(ALTITUDE, None)  # not measured, but held or typed in
         if epoch.fix == ESTIMATED:
             sample[MODE] = "estimated"
-        elif (
-            told or high or self.doubt <= DOUBT - TORN
-        ):  # or else the sentence that tells may be the one that was refused
+        elif told or high or self.doubt <= DOUBT - TORN:  # else the sentence that tells may be the one refused
             sample[MODE] = MODE.choices[dimensions]
         return sample | said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,3 +21,14 @@ def config(command: ArgumentParser, about: str = f"default: {CONFIG}") -> None:
 def reach(command: ArgumentParser) -> None:
     command.add_argument("--host", default="127.0.0.1", help="where the gateway is; default 127.0.0.1")
     command.add_argument("--port", type=int, default=PORT, help=f"its query port; default {PORT}")
+
+
+def above_zero(text: str) -> float:
+    """A number, or ``inf``; for argparse."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0
+    if not number > 0:  # nan, too
+        raise ArgumentTypeError(f"takes a number above 0, not {text!r}")
+    return number

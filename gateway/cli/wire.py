@@ -18,14 +18,18 @@ def commands(add: Add) -> None:
     record = add("record", "write what went over a device's wire into a file", do_record)
     record.add_argument("device")
     which = record.add_mutually_exclusive_group()
-    which.add_argument("--minutes", type=float, metavar="N", help="only the last N; default: all it remembers")
+    which.add_argument(
+        "--minutes", type=options.above_zero, metavar="N", help="only the last N; default: all it remembers"
+    )
     which.add_argument("--live", action="store_true", help="what follows, too, until Ctrl-C")
     record.add_argument("-o", "--output", type=Path, metavar="FILE", help="instead of printing it")
     options.reach(record)
     replay = add("replay", "play a recording, or a capture, into its driver, and show what it makes of it", do_replay)
     replay.add_argument("file", type=Path)
     replay.add_argument("driver", nargs="?", help="of a capture; a recording names its own")
-    replay.add_argument("--speed", type=float, default=1.0, help="times as fast as it was, or inf; default 1")
+    replay.add_argument(
+        "--speed", type=options.above_zero, default=1.0, help="times as fast as it was, or inf; default 1"
+    )
     replay.add_argument("--json", action="store_true")
     replay.add_argument("--chk", action="store_true", help="write what comes of it to FILE.chk: a test compares")
 

@@ -79,6 +79,8 @@ def test_nonsense_is_refused_with_the_usage(tmp_path: Path) -> None:
         ["run", "--emulated-devices"],
         ["replay"],
         ["replay", "a", "gps", "--speed", "x"],
+        ["record", "a", "--minutes", "-1"],
+        ["record", "a", "--minutes", "nan"],
     ):
         assert "usage: gateway" in said(tmp_path, *words, status=2).stderr
     assert "usage: gateway" in said(tmp_path, "--help").stdout

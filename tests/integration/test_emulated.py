@@ -228,7 +228,7 @@ def test_replay_of_nothing_good(tmp_path: Path) -> None:
         "0 readings"
     )
     assert "No such file" in said(tmp_path, "replay", tmp_path / "none", "gps", status=1).stderr
-    assert "above 0" in said(tmp_path, "replay", tmp_path / "noise", "gps", "--speed", "0", status=1).stderr
+    assert "above 0" in said(tmp_path, "replay", tmp_path / "noise", "gps", "--speed", "0", status=2).stderr
     assert "no serial device" in said(tmp_path, "replay", tmp_path / "noise", "sht31", status=1).stderr
 
 
