@@ -308,10 +308,8 @@ class Device(Service):
                     self.publish(event, at)
                     if self.waiting and not isinstance(self.device, Measures):
                         self.release(None)
-        except (
-            Exception,
-            SystemExit,
-        ) as bug:  # the port stays open; what the device kept may be what broke it, so begin anew
+        except (Exception, SystemExit) as bug:
+            # The port stays open; what the device kept may be what broke it, so begin anew.
             self.hub.fail(self.who, cast(Exception, bug))
             self.device = self.carried.fresh()
 
