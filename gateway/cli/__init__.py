@@ -21,6 +21,8 @@ def main(arguments: list[str], install: Install) -> int:
     """Do what *arguments* say; the exit status is 0, 1 when refused, 2 when they make no sense."""
     if arguments and arguments[0] in talk.COMMANDS:
         arguments = list(map(talk.shielded, arguments))
+    if arguments == ["--version"]:  # as other programs have it
+        arguments = ["version"]
     chosen = parser().parse_args(arguments)
     try:
         status: int = chosen.do(chosen, install)

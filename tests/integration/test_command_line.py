@@ -84,6 +84,7 @@ def test_nonsense_is_refused_with_the_usage(tmp_path: Path) -> None:
     ):
         assert "usage: gateway" in said(tmp_path, *words, status=2).stderr
     assert "usage: gateway" in said(tmp_path, "--help").stdout
+    assert said(tmp_path, "--version").stdout == said(tmp_path, "version").stdout
 
 
 def test_demo_refuses_one_port_for_two(tmp_path: Path) -> None:
