@@ -123,7 +123,7 @@ emulated: .venv/dev build/path/tests ## the package on emulated ARM boards, in t
 	@image/host.sh
 	@for tree in build system arm64 kernel; do image/tree.sh $$tree >/dev/null || exit 1; done
 	@echo "Tests on emulated boards:"
-	@$(EMULATED) 1800 $(BOARDS) --junitxml=build/emulated.xml tests/emulated $(ARGS)
+	@$(EMULATED) 2700 $(BOARDS) --junitxml=build/emulated.xml tests/emulated $(ARGS)
 
 soak-power: .venv/dev build/path/tests ## fifty power cuts of an emulated board, in a quarter of an hour (as root)
 	@image/host.sh
